@@ -1,0 +1,1 @@
+"""Who proposes rewrites: policies, rewrite techniques, and ReST-EM."""

@@ -1,0 +1,1 @@
+"""What comes next: curricula over tasks."""

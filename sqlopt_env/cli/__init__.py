@@ -1,0 +1,5 @@
+"""`sqlopt`: one command a file."""
+
+
+def main() -> None:
+    """The console script."""

@@ -1,0 +1,170 @@
+"""A small web shop: 10,000 customers and 50,000 orders of 2023 and 2024.
+
+The rows look as a person's data would: cities and products are skewed, some people share a name, some have placed no
+order and a few have placed very many, ids have gaps, ages, cities and user ids are missing at times, e-mail addresses
+come in mixed case, prices repeat. Randomness is drawn from PCG64's raw bits, whose stream NumPy guarantees, and
+turned into values with integer arithmetic and exact comparisons alone, so that every machine builds the same rows.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from itertools import accumulate
+
+import numpy as np
+
+FILE = "test.db"
+VERSION = 1
+
+SCHEMA = """\
+CREATE TABLE users (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  email TEXT NOT NULL,
+  age INTEGER,
+  city TEXT,
+  signup_date TEXT NOT NULL CHECK (signup_date IS date(signup_date))
+);
+CREATE TABLE orders (
+  id INTEGER PRIMARY KEY,
+  user_id INTEGER REFERENCES users (id),
+  product TEXT NOT NULL,
+  amount REAL NOT NULL,
+  order_date TEXT NOT NULL CHECK (order_date IS date(order_date))
+);
+"""
+
+USERS, ORDERS = 10_000, 50_000
+FIRST_DAY = date(2023, 1, 1)
+DAYS = 731  # to the end of 2024
+
+_CITIES = (
+    "Berlin", "London", "Paris", "Madrid", "Hamburg", "München", "Wien", "Zürich", "Kraków", "Milano", "Lisboa",
+    "Porto", "Oslo", "Bergen", "København", "Malmö", "Göteborg", "Gdańsk", "Łódź", "Brno", "Graz", "Basel", "Genève",
+    "Lyon", "Nice", "Sevilla", "Málaga", "A Coruña", "Torino", "Bologna", "Gent", "Liège", "Utrecht", "Århus",
+    "Tampere", "Tromsø", "Tartu", "Győr", "Plzeň", "Cork",
+)  # fmt: skip
+_FIRST_NAMES = (
+    "Anna", "Marie", "Thomas", "Michael", "Sofia", "Laura", "Peter", "Julia", "David", "Elena", "Lukas", "Emma",
+    "José", "François", "Zoë", "Björn", "Jürgen", "Łukasz", "Agnieszka", "Åsa", "Søren", "Chloé", "Iñigo", "Renée",
+    "João", "Márta", "Ümit", "Dvořák", "Siobhán", "Ana", "Tom", "Nina", "Oscar", "Paula", "Felix", "Clara",
+)  # fmt: skip
+_LAST_NAMES = (
+    "Müller", "Schmidt", "García", "Martin", "Smith", "Jones", "Rossi", "Novak", "Nowak", "Silva", "Santos",
+    "Jensen", "Hansen", "Johansson", "Dubois", "Lefèvre", "Fernández", "López", "O'Brien", "Murphy", "Kovács",
+    "Nagy", "Svoboda", "de Vries", "van den Berg", "Björk", "Weiß", "Keller", "Moreau", "Ferrari", "Costa", "Pérez",
+    "Ólafsson", "Kowalski", "Wójcik", "Horvat", "MacDonald", "Fischer", "Becker", "Wagner",
+)  # fmt: skip
+_MAIL_HOSTS = ("example.com", "example.org", "mail.example", "post.example", "Example.COM")
+_PRODUCTS = (
+    ("USB-C cable", 7.99), ("phone case", 12.90), ("notebook A5", 4.50), ("coffee beans 1 kg", 18.95),
+    ("desk lamp", 39.00), ("water bottle", 14.50), ("headphones", 79.99), ("keyboard", 59.90), ("mouse", 24.90),
+    ("backpack", 64.95), ("monitor 27\"", 249.00), ("office chair", 189.00), ("power bank", 29.99),
+    ("webcam", 49.95), ("tea, Darjeeling", 11.20), ("crème brûlée set", 34.00), ("Müsli 2 kg", 9.80),
+    ("yoga mat", 27.50), ("running shoes", 99.95), ("rain jacket", 119.00), ("sunglasses", 89.00),
+    ("board game", 32.99), ("puzzle 1000", 16.99), ("e-reader", 139.00), ("tablet", 329.00), ("laptop 14\"", 899.00),
+    ("laptop sleeve", 21.90), ("printer paper", 5.49), ("ink cartridge", 23.75), ("standing desk", 449.00),
+    ("bicycle light", 19.95), ("bicycle lock", 44.90), ("gift card", 50.00), ("USB hub", 17.49),
+    ("espresso machine", 549.00), ("toaster", 42.00),
+)  # fmt: skip
+
+
+class _Draws:
+    """A stream of whole numbers drawn with PCG64's guaranteed bits."""
+
+    def __init__(self, sequence: np.random.SeedSequence) -> None:
+        self._bits = np.random.PCG64(sequence)
+        self._buffer: list[int] = []
+
+    def below(self, n: int) -> int:
+        """Uniform in 0 .. n - 1, n small beside 2**63."""
+        if not self._buffer:
+            self._buffer = (self._bits.random_raw(8192) >> np.uint64(1)).tolist()
+        return self._buffer.pop() % n
+
+    def chance(self, per_mille: int) -> bool:
+        return self.below(1000) < per_mille
+
+
+class _Skewed:
+    """Draws an index with weight 1 / (index + shift), in whole numbers."""
+
+    def __init__(self, n: int, shift: int) -> None:
+        self._bounds = list(accumulate(10_000_000 // (i + shift) for i in range(n)))
+
+    def draw(self, draws: _Draws) -> int:
+        return bisect_right(self._bounds, draws.below(self._bounds[-1]))
+
+
+def rows(seed: int, scale: int) -> Iterator[tuple[str, Iterator[Sequence[object]]]]:
+    """(table, rows) in an order that foreign keys allow. `scale` multiplies the rows."""
+    for_users, for_orders = np.random.SeedSequence(seed).spawn(2)
+    ids, signups = _user_ids(scale)
+    yield "users", _users(ids, signups, _Draws(for_users))
+    yield "orders", _orders(ids, signups, ORDERS * scale, _Draws(for_orders))
+
+
+def _user_ids(scale: int) -> tuple[list[int], list[int]]:
+    """Ids with gaps (deleted accounts), and the day of each sign-up; growth is faster in the second year."""
+    n = USERS * scale
+    ids = [i + i // 9 + i // 250 * 7 + 1 for i in range(n)]
+    # Sign-ups per day rise linearly: user i of n came on the day where day * (day + DAYS) passes its share.
+    signups, day = [], 0
+    for i in range(n):
+        while (day + 1) * (day + 1 + DAYS) * n <= i * 2 * DAYS * DAYS:
+            day += 1
+        signups.append(day)
+    return ids, signups
+
+
+def _users(ids: list[int], signups: list[int], draws: _Draws) -> Iterator[Sequence[object]]:
+    city, first, last = _Skewed(len(_CITIES), 1), _Skewed(len(_FIRST_NAMES), 6), _Skewed(len(_LAST_NAMES), 8)
+    for number, day in zip(ids, signups, strict=True):
+        name = f"{_FIRST_NAMES[first.draw(draws)]} {_LAST_NAMES[last.draw(draws)]}"
+        mail = _mail(name, number, draws)
+        age = None if draws.chance(60) else 18 + (draws.below(50) + draws.below(40)) * 7 // 10
+        town = None if draws.chance(30) else _CITIES[city.draw(draws)]
+        if town and draws.chance(15):
+            town = town.lower()  # typed in by hand
+        yield number, name, mail, age, town, _day(day)
+
+
+def _mail(name: str, number: int, draws: _Draws) -> str:
+    letters = unicodedata.normalize("NFKD", name.replace("ß", "ss").replace("Ł", "L").replace("ł", "l"))
+    plain = letters.replace("ø", "o").encode("ascii", "ignore").decode()
+    dotted = ".".join(plain.replace("'", "").split())
+    local = dotted if draws.chance(150) else dotted.lower()
+    return f"{local}{number}@{_MAIL_HOSTS[draws.below(len(_MAIL_HOSTS))]}"
+
+
+def _orders(ids: list[int], signups: list[int], n: int, draws: _Draws) -> Iterator[Sequence[object]]:
+    product, buyer = _Skewed(len(_PRODUCTS), 2), _Skewed(len(ids) * 4 // 5, 200)
+    # Every customer has a place in the order of eagerness; a fifth of them never buys.
+    places = list(range(len(ids)))
+    for i in range(len(places) - 1, 0, -1):
+        j = draws.below(i + 1)
+        places[i], places[j] = places[j], places[i]
+    number = 0
+    for i in range(n):
+        number += 1 if draws.below(20) else 1 + draws.below(9)  # cancelled orders leave gaps
+        # In the order of their dates by and large; nobody buys before the day of the sign-up.
+        day = min(DAYS - 1, max(0, i * DAYS // n + draws.below(7) - 3))
+        customer = None if draws.chance(35) else places[buyer.draw(draws)]
+        for _ in range(20):
+            if customer is None or signups[customer] <= day:
+                break
+            customer = places[buyer.draw(draws)]
+        if customer is not None and signups[customer] > day:
+            day = signups[customer]
+        name, price = _PRODUCTS[product.draw(draws)]
+        pieces = 1 if draws.below(4) else 1 + draws.below(5)
+        percent = 100 if draws.below(6) else 100 - 5 * draws.below(5)
+        cents = round(price * 100) * pieces * percent // 100
+        yield number, None if customer is None else ids[customer], name, cents / 100, _day(day)
+
+
+def _day(number: int) -> str:
+    return (FIRST_DAY + timedelta(days=number)).isoformat()

@@ -1,0 +1,1 @@
+"""Is the rewrite the same query?"""

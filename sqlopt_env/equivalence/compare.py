@@ -1,0 +1,218 @@
+"""Are two results the same? Bags, ties of ORDER BY, and floats to 1e-9 of their size.
+
+The rule for two values: NULL equals NULL; numbers equal when they are numerically equal, and two *floats* also when
+they differ by at most 1e-9 of the larger one (a sum in another order); text, blobs and numbers never equal each
+other. Columns are counted, their names do not matter.
+"""
+
+from __future__ import annotations
+
+import marshal
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import isclose
+from typing import TypeAlias
+
+Value: TypeAlias = int | float | str | bytes | None
+Row: TypeAlias = tuple[Value, ...]
+
+RELATIVE = 1e-9
+CHUNK = 256
+MATCHED_EXHAUSTIVELY = 400  # rows that differ in floats alone are paired off in full up to this many
+
+
+@dataclass(frozen=True, slots=True)
+class TieGroup:
+    """A run of `size` result rows that ORDER BY cannot tell apart.
+
+    `pool` holds every row that may stand here: more than `size` only where LIMIT or OFFSET cuts through the group.
+    """
+
+    size: int
+    pool: Sequence[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The original's result. `groups` is None where order does not matter, else the tie groups in order."""
+
+    rows: Sequence[Row]
+    groups: Sequence[TieGroup] | None = None
+
+
+def strictly_ordered(rows: Sequence[Row]) -> Reference:
+    """A reference whose rows must come in this very order."""
+    return Reference(rows, [TieGroup(1, (row,)) for row in rows])
+
+
+def difference(reference: Reference, rows: Iterable[Row]) -> str:
+    """One sentence on how `rows` differ from the reference, or "" where they are the same result.
+
+    Reads no further than it must: it stops at the first row too many, and compares in chunks while both agree.
+    """
+    agreed = 0
+    chunks = _chunks(rows)
+    for chunk in chunks:
+        if list(reference.rows[agreed : agreed + len(chunk)]) != chunk:
+            break
+        agreed += len(chunk)
+    else:
+        if agreed == len(reference.rows):
+            return ""
+        return _count_sentence(agreed, len(reference.rows))
+
+    tail = list(chunk)
+    for chunk in chunks:
+        if agreed + len(tail) > len(reference.rows):
+            break
+        tail += chunk
+    if agreed + len(tail) != len(reference.rows):
+        more = agreed + len(tail) > len(reference.rows)
+        return _count_sentence(agreed + len(tail), len(reference.rows), at_least=more)
+    if reference.groups is None:
+        return bag_difference(reference.rows[agreed:], tail)
+    return _order_difference(reference, agreed, tail)
+
+
+def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    chunk: list[Row] = []
+    for row in rows:
+        chunk.append(row)
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _count_sentence(got: int, expected: int, at_least: bool = False) -> str:
+    some = "at least " if at_least else ""
+    return f"the rewrite returns {some}{got:,} {'row' if got == 1 else 'rows'}, the original {expected:,}"
+
+
+def _order_difference(reference: Reference, agreed: int, tail: list[Row]) -> str:
+    assert reference.groups is not None
+    rows = [*reference.rows[:agreed], *tail]
+    start = 0
+    for group in reference.groups:
+        end = start + group.size
+        if end > agreed:
+            part = rows[start:end]
+            problem = bag_difference(group.pool, part, all_of_it=len(group.pool) == group.size)
+            if problem:
+                place = f"row {start + 1:,}" if group.size == 1 else f"rows {start + 1:,} to {end:,}"
+                same_bag = bag_difference(reference.rows, rows) == ""
+                return f"the rows come in another order from {place} on" if same_bag else f"in {place}: {problem}"
+        start = end
+    return ""
+
+
+def bag_difference(expected: Sequence[Row], got: Sequence[Row], all_of_it: bool = True) -> str:
+    """How the bag `got` differs from the bag `expected`, or "".
+
+    With `all_of_it=False`, `got` may also be a part of `expected`.
+    """
+    missing = Counter(map(_key, expected))
+    unmatched: list[Row] = []
+    for row in got:
+        key = _key(row)
+        left = missing.get(key, 0)  # candidates' keys are only looked up, never inserted
+        if left:
+            missing[key] = left - 1
+        elif _has_float(row):
+            unmatched.append(row)
+        else:
+            return f"the rewrite returns the row {shown(row)}, which the original does not{_too_often(row, expected)}"
+    spare: list[Row] = []
+    for row in expected:
+        key = _key(row)
+        if missing.get(key, 0):
+            missing[key] -= 1
+            spare.append(row)
+    return _nearly(spare, unmatched, all_of_it)
+
+
+def _too_often(row: Row, expected: Sequence[Row]) -> str:
+    return " return so often" if row in expected else ""
+
+
+def _key(row: Row) -> bytes:
+    """Equal for rows with equal values, 1 and 1.0 alike. (Hashing tuples would let crafted integers collide.)"""
+    if _has_float(row):
+        row = tuple(
+            int(value) if isinstance(value, float) and value.is_integer() else value for value in row
+        )
+    return marshal.dumps(row, 2)
+
+
+def _has_float(row: Row) -> bool:
+    return float in map(type, row)
+
+
+def _nearly(spare: list[Row], unmatched: list[Row], all_of_it: bool) -> str:
+    """Pairs rows that differ only by the tolerance of their floats."""
+    pools: dict[bytes, list[Row]] = {}
+    for row in spare:
+        pools.setdefault(_shape(row), []).append(row)
+    wanted: dict[bytes, list[Row]] = {}
+    for row in unmatched:
+        wanted.setdefault(_shape(row), []).append(row)
+    for shape, rows in wanted.items():
+        lonely = _unpaired(rows, pools.get(shape, []))
+        if lonely is not None:
+            return f"the rewrite returns the row {shown(lonely)}, which the original does not"
+    if all_of_it and len(unmatched) != len(spare):
+        return f"the original returns the row {shown(spare[0])}, which the rewrite does not"
+    return ""
+
+
+def _shape(row: Row) -> bytes:
+    """What rows within tolerance of each other share: all but the numbers, which are compared one by one."""
+    return marshal.dumps(tuple("#" if isinstance(v, float | int) else (v, 0) for v in row), 2)
+
+
+def _unpaired(rows: list[Row], pool: list[Row]) -> Row | None:
+    """A row that finds no partner of its own in the pool, or None."""
+    if len(rows) > len(pool):
+        return rows[-1]
+    if len(pool) > MATCHED_EXHAUSTIVELY:
+        ordered = zip(sorted(rows, key=_numbers), sorted(pool, key=_numbers), strict=False)
+        return next((row for row, other in ordered if not _same(row, other)), None)
+    partner: dict[int, int] = {}
+
+    def place(i: int, seen: set[int], near: Callable[[int, int], bool]) -> bool:
+        """Kuhn's augmenting path."""
+        for j in range(len(pool)):
+            if j not in seen and near(i, j):
+                seen.add(j)
+                if j not in partner or place(partner[j], seen, near):
+                    partner[j] = i
+                    return True
+        return False
+
+    for i, row in enumerate(rows):
+        if not place(i, set(), lambda a, b: _same(rows[a], pool[b])):
+            return row
+    return None
+
+
+def _numbers(row: Row) -> list[float]:
+    return [float(v) for v in row if isinstance(v, float | int)]
+
+
+def _same(one: Row, other: Row) -> bool:
+    return len(one) == len(other) and all(map(same_value, one, other))
+
+
+def same_value(one: Value, other: Value) -> bool:
+    """The rule at the top of this file for a single pair of values."""
+    if isinstance(one, float) and isinstance(other, float):
+        return one == other or isclose(one, other, rel_tol=RELATIVE, abs_tol=0.0)
+    return one == other
+
+
+def shown(row: Row, width: int = 120) -> str:
+    """A row for a person, cut to about `width` characters."""
+    text = "(" + ", ".join("NULL" if value is None else repr(value) for value in row) + ")"
+    return text if len(text) <= width else text[: width - 4] + " ...)"

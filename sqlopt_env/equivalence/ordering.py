@@ -1,0 +1,172 @@
+"""Which orders of an original's rows are legal? Tie groups of ORDER BY, also where LIMIT cuts through one.
+
+SQLite itself ranks the rows: the original is wrapped once a task so that DENSE_RANK over its own ORDER BY terms
+stands beside each row. sqlglot only finds the terms, and is not trusted: if the ranked rows do not contain the
+original's own result as a legal answer, or anything fails, the original's very order is demanded instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from .compare import Reference, Row, TieGroup, difference, same_value
+
+_KEY, _RANK = "__sqlopt_key_{}", "__sqlopt_rank"
+
+
+class RankedQuery:
+    """The original without LIMIT, its sort keys and rank appended to each row, and the window it cuts out."""
+
+    def __init__(self, sql: str, keys: int, offset: int, limit: int | None) -> None:
+        self.sql = sql
+        self.keys = keys
+        self.offset = offset
+        self.limit = limit
+
+
+def is_ordered(query: str) -> bool:
+    """Whether the outermost query has ORDER BY; True also where sqlglot cannot tell (the strict side)."""
+    tree = _parsed(query)
+    return tree is None or tree.args.get("order") is not None
+
+
+def ranked(query: str, columns: int) -> RankedQuery | None:
+    """The query that ranks an ordered original's rows, or None where its terms cannot be found for certain."""
+    tree = _parsed(query)
+    if tree is None:
+        return None
+    window = _window(tree)
+    if window is None:
+        return None
+    terms = tree.args["order"].expressions
+    inner = _with_keys(tree, [term.this for term in terms], columns)
+    if inner is None:
+        return None
+    ranking = ", ".join(_term_over(term, _KEY.format(i)) for i, term in enumerate(terms))
+    body = inner.sql(dialect="sqlite")
+    sql = f'SELECT *, DENSE_RANK() OVER (ORDER BY {ranking}) AS "{_RANK}" FROM ({body}) ORDER BY "{_RANK}"'
+    return RankedQuery(sql, len(terms), *window)
+
+
+def with_ties(original: Sequence[Row], ranking: RankedQuery, rows: Iterable[Row]) -> Reference | None:
+    """The reference whose tie groups `rows` (of the ranked query) show; None if they contradict `original`."""
+    reference = Reference(original, list(_groups(ranking, rows, len(original))))
+    assert reference.groups is not None
+    if sum(group.size for group in reference.groups) != len(original):
+        return None
+    # The comparison's quick path would compare the original with itself: shown the groups alone, it must still fit.
+    shuffled = Reference([row for group in reference.groups for row in group.pool[: group.size]], reference.groups)
+    return None if difference(shuffled, original) else reference
+
+
+def _parsed(query: str) -> exp.Query | None:
+    try:
+        tree = sqlglot.parse_one(query, dialect="sqlite")
+    except (SqlglotError, RecursionError):
+        return None
+    while isinstance(tree, exp.Subquery) and not tree.alias:
+        tree = tree.this
+    return tree if isinstance(tree, exp.Query) else None
+
+
+def _window(tree: exp.Query) -> tuple[int, int | None] | None:
+    """(offset, limit) as numbers; None where they are not plain numbers."""
+    values: list[int | None] = []
+    for clause in ("offset", "limit"):
+        node = tree.args.get(clause)
+        if node is None:
+            values.append(None)
+            continue
+        value = node.expression
+        if not (isinstance(value, exp.Literal) and not value.is_string and value.this.isdigit()):
+            return None
+        values.append(int(value.this))
+    return values[0] or 0, values[1]
+
+
+def _with_keys(tree: exp.Query, terms: list[exp.Expression], columns: int) -> exp.Select | None:
+    """The query without its order and window, each sort key added as a column `_KEY`.
+
+    None where it cannot be done without changing the rows.
+    """
+    inner = tree.copy()
+    for clause in ("order", "limit", "offset"):
+        inner.set(clause, None)
+    outputs: list[exp.Expression] = [projection.copy() for projection in tree.selects]
+    if isinstance(inner, exp.SetOperation):
+        # Its terms can only be output columns: select them from around it.
+        outputs = [exp.column(output.alias_or_name, quoted=True) for output in outputs]
+        inner = exp.select("*").from_(inner.subquery("__sqlopt_all"))
+        if len({output.name.lower() for output in outputs}) != columns:
+            return None
+    if not isinstance(inner, exp.Select):
+        return None
+    for i, term in enumerate(terms):
+        key = _key_expression(term, outputs, columns, distinct=tree.args.get("distinct") is not None)
+        if key is None:
+            return None
+        inner.select(exp.alias_(key.copy(), _KEY.format(i), quoted=True), append=True, copy=False)
+    return inner
+
+
+def _key_expression(
+    term: exp.Expression, outputs: list[exp.Expression], columns: int, distinct: bool
+) -> exp.Expression | None:
+    """What an ORDER BY term stands for, by SQLite's rule: a position, an output's name, or an expression."""
+    bare = term.this if isinstance(term, exp.Collate) else term
+    if isinstance(bare, exp.Literal):
+        position = int(bare.this) if not bare.is_string and bare.this.isdigit() else 0
+        plain = len(outputs) == columns and not any(output.is_star for output in outputs)
+        return outputs[position - 1].unalias() if plain and 1 <= position <= columns else None
+    if isinstance(bare, exp.Column) and not bare.table:
+        for output in outputs:
+            if output.alias_or_name.lower() == bare.name.lower():
+                return output.unalias()
+    if distinct and bare not in [output.unalias() for output in outputs]:
+        return None  # another column would tell apart rows that DISTINCT holds to be one
+    return bare
+
+
+def _term_over(term: exp.Ordered, column: str) -> str:
+    """The ORDER BY term with its direction, NULL order and collation, over the appended column."""
+    over = term.copy()
+    name = exp.column(exp.to_identifier(column, quoted=True))
+    if isinstance(over.this, exp.Collate):
+        over.this.set("this", name)
+    else:
+        over.set("this", name)
+    return over.sql(dialect="sqlite")
+
+
+def _groups(ranking: RankedQuery, rows: Iterable[Row], total: int) -> Iterator[TieGroup]:
+    """Tie groups that the window [offset, offset + total) touches; reads no further than their end."""
+    extra = ranking.keys + 1
+    start, first, last = 0, ranking.offset, ranking.offset + total
+    for members in _runs(rows, extra):
+        end = start + len(members)
+        size = min(end, last) - max(start, first)
+        if size > 0:
+            yield TieGroup(size, [row[:-extra] for row in members])
+        if end >= last:
+            return
+        start = end
+
+
+def _runs(rows: Iterable[Row], extra: int) -> Iterator[list[Row]]:
+    """Runs of rows with one rank, joined where their keys differ by no more than floats may."""
+    run: list[Row] = []
+    for _, members in groupby(rows, key=lambda row: row[-1]):
+        group = list(members)
+        if run and all(map(same_value, run[-1][-extra:-1], group[0][-extra:-1])):
+            run += group
+            continue
+        if run:
+            yield run
+        run = group
+    if run:
+        yield run

@@ -1,0 +1,198 @@
+"""The caller's side of judging: (task, text) -> Evaluation, by a pool of worker processes.
+
+Whatever a policy writes comes back as an evaluation with an outcome; exceptions are for the caller's own mistakes.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import weakref
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import apsw
+
+from .action import parse_action
+from .databases import database_path
+from .sqlite.connection import Signature
+from .sqlite.sandbox import Worker, WorkerDied, WorkerOverran
+from .types import Brief, Evaluation, Outcome, Rewrite, Settings, SqlOptError, Task, Verdict, plan_from_dict
+
+_TARGET = "sqlopt_env.trial:make_handler"
+
+
+class Judge:
+    """Judges rewrites in worker processes. A context manager; usable from several threads, and picklable.
+
+    `workers` is the number of processes, by default one fewer than there are cores, so that timing is not
+    disturbed. The other keyword arguments are the fields of `Settings`.
+
+        with Judge() as judge:
+            evaluation = judge.evaluate(Task("t", database="shop", query="SELECT ..."), "SELECT ...")
+    """
+
+    def __init__(self, *, workers: int | None = None, **settings: Any) -> None:
+        if workers is not None and (not isinstance(workers, int) or workers < 1):
+            raise SqlOptError(f"workers must be a whole number of at least 1, not {workers!r}")
+        self.workers = workers or max(1, (os.cpu_count() or 2) - 1)
+        try:
+            self.settings = Settings(**settings)
+        except TypeError as error:
+            names = ", ".join(asdict(Settings()))
+            raise SqlOptError(f"unknown setting ({error}); the settings are: {names}") from None
+        self._open_pool()
+
+    def _open_pool(self) -> None:
+        self._closed = False
+        self._process = os.getpid()
+        self._briefs: dict[tuple[Signature, str], dict[str, Any]] = {}
+        self._alive: set[Worker] = set()
+        self._slots: queue.LifoQueue[Worker | None] = queue.LifoQueue()
+        for _ in range(self.workers):
+            self._slots.put(None)  # a slot without a process: it is started at first use
+        self._finalizer = weakref.finalize(self, _kill_all, self._alive)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"workers": self.workers, "settings": self.settings}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._open_pool()
+
+    def close(self) -> None:
+        """Ends the worker processes. May be called again."""
+        self._closed = True
+        if self._process == os.getpid():
+            self._finalizer()
+
+    @staticmethod
+    def database_path(name: str) -> Path:
+        """The SQLite file behind a database's name or path; a built-in one is built if it is missing."""
+        return database_path(name)
+
+    @property
+    def worker_pids(self) -> list[int]:
+        """The worker processes that have been started and not been killed by the judge."""
+        return [worker.pid for worker in list(self._alive)]
+
+    def prepare(self, task: Task) -> Brief:
+        """What may be known of a task before any rewrite. Raises SqlOptError for a query that cannot be a task."""
+        path = database_path(task.database)
+        key = (Signature.of(path), task.query)
+        if key not in self._briefs:
+            try:
+                answer = self._call({"op": "brief", "path": str(path), "query": task.query})
+            except (WorkerDied, WorkerOverran) as error:
+                raise SqlOptError(f"task {task.id}: preparing it failed: the worker {_end(error)}") from error
+            if len(self._briefs) >= 1000:
+                self._briefs.clear()
+            self._briefs[key] = self._checked(task, answer)
+        answer = self._briefs[key]
+        return Brief(
+            task=task,
+            schema=answer["schema"],
+            plan=plan_from_dict(answer["plan"]),
+            columns=answer["columns"],
+            row_counts=tuple((table, rows) for table, rows in answer["row_counts"]),
+            sqlite_version=apsw.sqlite_lib_version(),
+        )
+
+    def evaluate(self, task: Task, action: str | Rewrite) -> Evaluation:
+        """Judges one rewrite of the task's query. Raises SqlOptError only for a task that is none."""
+        rewrite = action if isinstance(action, Rewrite) else parse_action(action)
+        path = database_path(task.database)
+        request = {"op": "evaluate", "path": str(path), "query": task.query, "script": rewrite.script}
+        try:
+            answer = self._checked(task, self._call(request))
+        except WorkerDied as error:
+            return self._without_figures(task, rewrite, "crashed", str(error))
+        except WorkerOverran as error:
+            return self._after_overrun(task, rewrite, error.phase)
+        return self._evaluation(task, rewrite, answer)
+
+    def evaluate_all(self, pairs: Iterable[tuple[Task, str | Rewrite]]) -> Iterator[Evaluation]:
+        """Evaluations in the order of the pairs, as many at a time as there are workers."""
+        with ThreadPoolExecutor(self.workers) as threads:
+            yield from threads.map(lambda pair: self.evaluate(*pair), pairs)
+
+    def _call(self, request: dict[str, Any]) -> dict[str, Any]:
+        if self._closed:
+            raise SqlOptError("the judge is closed; make a new one")
+        if self._process != os.getpid():
+            self._open_pool()  # after a fork: the workers belong to the parent
+        worker = self._slots.get()
+        try:
+            if worker is None:
+                worker = Worker(_TARGET, asdict(self.settings))
+                self._alive.add(worker)
+            answer = worker.call(request)
+        except BaseException:
+            if worker is not None:
+                worker.kill()
+                self._alive.discard(worker)
+            worker = None
+            raise
+        finally:
+            self._slots.put(worker)
+        return answer
+
+    def _checked(self, task: Task, answer: dict[str, Any]) -> dict[str, Any]:
+        if "error" in answer:
+            raise SqlOptError(f"task {task.id}: {answer['error']}")
+        return answer
+
+    def _evaluation(self, task: Task, rewrite: Rewrite, answer: dict[str, Any]) -> Evaluation:
+        values = dict(answer)
+        indexes, query = tuple(values.pop("indexes", ())), values.pop("query", "")
+        rewrite = replace(rewrite, indexes=indexes, query=query)
+        if values.get("verdict") is not None:
+            values["verdict"] = Verdict(**values["verdict"])
+        if "speedup_interval" in values:
+            values["speedup_interval"] = tuple(values["speedup_interval"])
+        for name in ("plan_before", "plan_after"):
+            if name in values:
+                values[name] = plan_from_dict(values[name])
+        return self._made(task, rewrite, values)
+
+    def _after_overrun(self, task: Task, rewrite: Rewrite, phase: str) -> Evaluation:
+        if phase in ("start", "load"):
+            raise SqlOptError(f"task {task.id}: the worker process did not come to load {task.database} in time")
+        if phase == "reference":
+            reason = "the original's rows could not be had: SQLite could not be interrupted and was killed"
+            return self._without_figures(task, rewrite, "unverified", reason)
+        reason = f"killed: its {phase} phase took longer than allowed and could not be interrupted"
+        return self._without_figures(task, rewrite, "timeout", reason)
+
+    def _without_figures(self, task: Task, rewrite: Rewrite, outcome: Outcome, reason: str) -> Evaluation:
+        return self._made(task, rewrite, {"outcome": outcome, "reason": reason})
+
+    def _made(self, task: Task, rewrite: Rewrite, values: dict[str, Any]) -> Evaluation:
+        return Evaluation(
+            task_id=task.id,
+            rewrite=rewrite,
+            measure=self.settings.measure,
+            sqlite_version=apsw.sqlite_lib_version(),
+            **values,
+        )
+
+
+def _end(error: WorkerDied | WorkerOverran) -> str:
+    return "died" if isinstance(error, WorkerDied) else f"took too long ({error.phase})"
+
+
+def _kill_all(workers: set[Worker]) -> None:
+    while workers:
+        workers.pop().kill()

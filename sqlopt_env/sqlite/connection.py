@@ -1,0 +1,165 @@
+"""Private in-memory copies of databases, with SQLite's own limits set and the clock stopped.
+
+Nothing here judges anything: it gives connections that a rewrite may be run on without harm to the file.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import apsw
+
+from ..types import Settings, SqlOptError
+
+FROZEN_NOW = "2025-01-01 00:00:00"  # the shop's data end the day before
+_FROZEN_JULIAN_MS = 212_602_449_600_000  # FROZEN_NOW in milliseconds since noon on 24 November 4714 BC
+_VFS_NAME = "sqlopt-frozen-clock"
+
+
+class _FrozenClock(apsw.VFS):
+    """The default VFS, but `now` is always FROZEN_NOW: the authorizer cannot see the literal 'now'."""
+
+    def __init__(self) -> None:
+        super().__init__(_VFS_NAME, base="")
+
+    def xCurrentTimeInt64(self) -> int:  # noqa: N802 - SQLite's name
+        return _FROZEN_JULIAN_MS
+
+    def xCurrentTime(self) -> float:  # noqa: N802 - SQLite's name
+        return _FROZEN_JULIAN_MS / 86_400_000
+
+
+_frozen_clock = _FrozenClock()
+
+
+def memory_connection() -> apsw.Connection:
+    """An empty private database whose clock stands still."""
+    connection = apsw.Connection(":memory:", vfs=_VFS_NAME)
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0)
+    connection.pragma("temp_store", "memory")
+    return connection
+
+
+def open_copy(path: Path) -> apsw.Connection:
+    """A private in-memory copy of the database file, which is only read, and only while copying."""
+    copy = memory_connection()
+    try:
+        with closing(_open_read_only(path)) as source, copy.backup("main", source, "main") as backup:
+            backup.step(-1)
+    except apsw.NotADBError as error:
+        raise SqlOptError(f"{path} is not an SQLite database") from error
+    except apsw.Error as error:
+        raise SqlOptError(f"the database {path} cannot be read: {error}") from error
+    return copy
+
+
+def _open_read_only(path: Path) -> apsw.Connection:
+    if not path.is_file():
+        raise SqlOptError(f"there is no database file {path}")
+    with path.open("rb") as file:
+        header = file.read(20)
+    # A write-ahead-log database without a log: a plain read-only connection would leave two files beside it.
+    log = path.with_name(path.name + "-wal")
+    idle_wal = header[18:20] == b"\x02\x02" and not (log.exists() and log.stat().st_size)
+    uri = f"file:{quote(str(path.absolute()))}?mode=ro" + ("&immutable=1" if idle_wal else "")
+    return apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+
+
+def blank_copy(source: apsw.Connection) -> apsw.Connection:
+    """The same schema without rows: scripts are read and plans tried on it at no cost."""
+    shadows = {row[1] for row in source.execute("PRAGMA main.table_list") if row[2] == "shadow"}
+    blank = memory_connection()
+    for kind, name, sql in source.execute(
+        "SELECT type, name, sql FROM main.sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid"
+    ).fetchall():
+        if kind == "trigger" or name in shadows or name.startswith("sqlite_"):
+            continue
+        try:
+            blank.execute(sql)
+        except apsw.Error as error:
+            raise SqlOptError(f"the {kind} {name} of the database cannot be used: {error}") from error
+    return blank
+
+
+def set_limits(connection: apsw.Connection, settings: Settings) -> None:
+    """SQLite's own limits on what a statement may be."""
+    widest = sum(1 for _ in all_columns(connection))
+    for limit, value in {
+        apsw.SQLITE_LIMIT_SQL_LENGTH: settings.script_bytes,
+        apsw.SQLITE_LIMIT_LENGTH: settings.cell_bytes,
+        apsw.SQLITE_LIMIT_COLUMN: min(2000, max(200, 2 * widest)),
+        apsw.SQLITE_LIMIT_EXPR_DEPTH: 200,
+        apsw.SQLITE_LIMIT_COMPOUND_SELECT: 50,
+        apsw.SQLITE_LIMIT_ATTACHED: 0,
+        apsw.SQLITE_LIMIT_VARIABLE_NUMBER: 0,
+        apsw.SQLITE_LIMIT_WORKER_THREADS: 0,
+    }.items():
+        connection.limit(limit, value)
+
+
+def table_names(connection: apsw.Connection) -> list[str]:
+    """Tables and views that a query may read, in the order of their creation."""
+    known = {row[1] for row in connection.execute("PRAGMA main.table_list") if row[2] != "shadow"}
+    created = connection.execute(
+        "SELECT name FROM main.sqlite_schema WHERE type IN ('table', 'view') ORDER BY rowid"
+    )
+    return [name for (name,) in created if name in known and not name.startswith("sqlite_")]
+
+
+def all_columns(connection: apsw.Connection) -> list[tuple[str, str]]:
+    """(table, column) of every table and view, generated columns included."""
+    return [
+        (table, row[1])
+        for table in table_names(connection)
+        for row in connection.execute(f"PRAGMA main.table_xinfo({quoted(table)})")
+    ]
+
+
+def row_counts(connection: apsw.Connection) -> list[tuple[str, int]]:
+    """(table, rows) of every table, views left out."""
+    views = {row[1] for row in connection.execute("PRAGMA main.table_list") if row[2] == "view"}
+    return [
+        (name, int(connection.execute(f"SELECT count(*) FROM main.{quoted(name)}").get))
+        for name in table_names(connection)
+        if name not in views
+    ]
+
+
+def schema_text(connection: apsw.Connection, counts: list[tuple[str, int]]) -> str:
+    """The DDL as its author wrote it, with the number of rows as a comment before each table."""
+    rows = dict(counts)
+    shown = set(table_names(connection))
+    parts = []
+    for kind, name, table, sql in connection.execute(
+        "SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid"
+    ):
+        if kind != "trigger" and table in shown:
+            comment = f"-- {rows[name]:,} rows\n" if name in rows else ""
+            parts.append(f"{comment}{sql.strip().rstrip(';')};")
+    return "\n".join(parts)
+
+
+def quoted(name: str) -> str:
+    """An SQL identifier in double quotes."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Tells whether a file is still the one that was copied."""
+
+    path: str
+    size: int
+    modified_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> Signature:
+        try:
+            status = os.stat(path)
+        except OSError as error:
+            raise SqlOptError(f"there is no database file {path}") from error
+        return cls(str(path), status.st_size, status.st_mtime_ns)

@@ -1,0 +1,127 @@
+"""One database file as a worker holds it: private copies, each with its own part in a trial."""
+
+from __future__ import annotations
+
+import marshal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import apsw
+
+from ..types import Settings
+from .authorizer import Authorizer
+from .connection import all_columns, blank_copy, open_copy, quoted, row_counts, schema_text, set_limits
+from .script import Refusal
+from .timing import count_steps, cpu_clock
+
+_STEPS_BETWEEN_LOOKS = 4000  # virtual-machine steps between two looks at the clock; costs less than 1 %
+_CHUNK = 256
+
+
+@dataclass(slots=True)
+class IndexCost:
+    """What the indexes of a script cost: `amount` in CPU seconds, or in millions of steps."""
+
+    amount: float = 0.0
+    bytes: int = 0
+
+
+class Copy:
+    """A connection to a private copy, with its authorizer and limits."""
+
+    def __init__(self, connection: apsw.Connection, settings: Settings) -> None:
+        self.connection = connection
+        self._settings = settings
+        set_limits(connection, settings)
+        self.authorizer = Authorizer(connection)
+
+    @contextmanager
+    def budget(self, seconds: float) -> Iterator[None]:
+        """Statements are interrupted (apsw.InterruptError) when `seconds` of wall time are over."""
+        deadline = time.perf_counter() + seconds
+        self.connection.set_progress_handler(lambda: time.perf_counter() > deadline, _STEPS_BETWEEN_LOOKS)
+        try:
+            yield
+        finally:
+            self.connection.set_progress_handler(None)
+
+    def rows(self, query: str) -> Iterator[tuple[apsw.SQLiteValue, ...]]:
+        """The rows of a vetted query under the allow-list. Raises Refusal beyond the caps on rows and bytes."""
+        cursor = self.connection.cursor()
+        count = size = 0
+        try:
+            with self.authorizer.guarded():
+                cursor.execute(query)
+                while chunk := list(islice(cursor, _CHUNK)):
+                    count += len(chunk)
+                    size += len(marshal.dumps(chunk, 2))
+                    if count > self._settings.max_rows:
+                        raise Refusal("memory", f"it returns more than {self._settings.max_rows:,} rows")
+                    if size > self._settings.max_result_bytes:
+                        raise Refusal("memory", f"it returns more than {self._settings.max_result_bytes:,} bytes")
+                    yield from chunk
+        finally:
+            cursor.close(True)
+
+    @contextmanager
+    def indexed(self, statements: Sequence[str]) -> Iterator[IndexCost]:
+        """Builds indexes, and takes them away again at the end: afterwards every byte is as before."""
+        self.connection.execute("BEGIN")
+        try:
+            before = self._pages()
+            cost = IndexCost()
+            with self.authorizer.guarded():
+                for statement in statements:
+                    cost.amount += self._build(statement)
+            page_size = int(self.connection.pragma("page_size"))
+            cost.bytes = (self._pages() - before) * page_size
+            yield cost
+        finally:
+            self.connection.execute("ROLLBACK")
+
+    def _build(self, statement: str) -> float:
+        if self._settings.measure == "steps":
+            return count_steps(self.connection, statement) / 1e6
+        start = cpu_clock()
+        self.connection.execute(statement, can_cache=False)
+        return (cpu_clock() - start) / 1e9
+
+    def _pages(self) -> int:
+        return int(self.connection.pragma("page_count")) - int(self.connection.pragma("freelist_count"))
+
+
+class Copies:
+    """`clean` never has an index added: originals run there. On `work` a rewrite's indexes are built inside a
+    transaction that is rolled back. `blank` has the schema without rows: scripts are read there."""
+
+    def __init__(self, path: Path, settings: Settings) -> None:
+        source = open_copy(path)
+        self.clean = Copy(source, settings)
+        twin = open_copy(path)
+        self.work = Copy(twin, settings)
+        self.blank = Copy(blank_copy(source), settings)
+        for copy in (self.clean, self.work):
+            # All of it in the cache: SQLite's default of 2 MB makes every scan of a larger table miss.
+            copy.connection.pragma("cache_size", int(source.pragma("page_count")) + 50_000)
+        self.row_counts = row_counts(source)
+        self.schema = schema_text(source, self.row_counts)
+
+    def helpful_indexes(self, reads: frozenset[tuple[str, str]]) -> list[str]:
+        """One index for every column that a query reads: lets an original that is far too slow finish once."""
+        tables = dict(self.row_counts)
+        columns = {(table.lower(), column.lower()) for table, column in reads}
+        return [
+            f"CREATE INDEX {quoted(f'sqlopt_helper_{i}')} ON {quoted(table)} ({quoted(column)})"
+            for i, (table, column) in enumerate(all_columns(self.clean.connection))
+            if table in tables and (table.lower(), column.lower()) in columns
+        ]
+
+    def close(self) -> None:
+        for copy in (self.clean, self.work, self.blank):
+            copy.connection.close(True)
+
+

@@ -1,0 +1,134 @@
+"""Reads a rewrite's script: index statements, then one query. SQLite itself says what a statement is.
+
+The script is prepared statement by statement on an empty clone of the database under the authorizer, so that a
+refusal costs about a millisecond and never touches a row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import apsw
+
+from ..types import Outcome, Settings
+from .authorizer import Authorizer
+
+
+class Refusal(Exception):
+    """Ends a trial with an outcome and a one-line reason that a policy can learn from."""
+
+    def __init__(self, outcome: Outcome, reason: str) -> None:
+        super().__init__(reason)
+        self.outcome = outcome
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script that may be run: its statements as SQLite split them."""
+
+    indexes: tuple[str, ...]
+    query: str
+    columns: int
+    reads: frozenset[tuple[str, str]]  # (table, column) of what the query reads
+
+
+def read_script(blank: apsw.Connection, authorizer: Authorizer, text: str, settings: Settings) -> Script:
+    """Splits and checks `text`; raises Refusal for anything but index statements followed by one query."""
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > settings.script_bytes:
+        raise Refusal("invalid", f"the script has {size:,} bytes, more than the {settings.script_bytes:,} allowed")
+    if "\0" in text:
+        raise Refusal("invalid", "the script holds a NUL character")
+    reader = _Reader(blank, authorizer)
+    blank.execute("BEGIN")
+    try:
+        known = _unique_indexes(blank)
+        with authorizer.guarded():
+            script = reader.read(text)
+        if _unique_indexes(blank) - known:
+            reason = "a UNIQUE index would add a constraint that the schema does not declare: use CREATE INDEX"
+            raise Refusal("forbidden", reason)
+        return script
+    except UnicodeEncodeError:
+        raise Refusal("invalid", "the script is not valid Unicode") from None
+    finally:
+        blank.execute("ROLLBACK")
+
+
+class _Reader:
+    """One pass over a script. `exec_trace` sees every statement after SQLite compiled it, before it runs."""
+
+    def __init__(self, blank: apsw.Connection, authorizer: Authorizer) -> None:
+        self._blank = blank
+        self._authorizer = authorizer
+        self._indexes: list[str] = []
+        self._query: str | None = None
+        self._columns = 0
+        self._reads: frozenset[tuple[str, str]] = frozenset()
+        self._consumed = 0
+
+    def read(self, text: str) -> Script:
+        rest = text
+        while True:
+            self._consumed = 0
+            stopped = self._run(rest)
+            if not stopped:
+                break
+            rest = rest[self._consumed :]
+        if self._query is None:
+            raise Refusal("invalid", "the script has no query" if self._indexes else "the action holds no SQL")
+        return Script(tuple(self._indexes), self._query, self._columns, self._reads)
+
+    def _run(self, text: str) -> bool:
+        """Executes statements up to and with the first query, which is compiled but not run: True if one came."""
+        self._authorizer.forget()
+        cursor = self._blank.cursor()
+        cursor.exec_trace = self._trace
+        try:
+            cursor.execute(text, can_cache=False)
+        except apsw.ExecTraceAbort:
+            return True
+        except apsw.Error as error:
+            if self._authorizer.denied:
+                reason = f"{self._authorizer.denied} is not allowed: a rewrite is CREATE INDEX statements and one query"
+                raise Refusal("forbidden", reason) from None
+            raise Refusal("invalid", f"SQLite says: {error}") from None
+        finally:
+            cursor.close()
+        return False
+
+    def _trace(self, cursor: apsw.Cursor, sql: str, bindings: object) -> bool:
+        """True lets the statement run (an index on the empty clone), False stops before it (the query)."""
+        self._consumed += len(sql)
+        actions, reads = self._authorizer.actions, self._authorizer.reads
+        self._authorizer.forget()
+        if not actions:  # a comment, or nothing
+            return True
+        if cursor.is_explain:
+            raise Refusal("forbidden", "EXPLAIN is not allowed: the last statement must be the query itself")
+        if self._query is not None:
+            raise Refusal("invalid", "the query must be the last statement, and the only one")
+        if apsw.SQLITE_CREATE_INDEX in actions:
+            self._indexes.append(_bare(sql))
+            return True
+        if not cursor.is_readonly or apsw.SQLITE_SELECT not in actions:
+            raise Refusal("forbidden", "only CREATE INDEX statements and one query are allowed")
+        self._query = _bare(sql)
+        self._columns = len(cursor.get_description())
+        self._reads = frozenset(reads)
+        return False
+
+
+def _bare(statement: str) -> str:
+    return statement.strip().rstrip(";").rstrip()
+
+
+def _unique_indexes(connection: apsw.Connection) -> set[str]:
+    return {
+        name
+        for (name,) in connection.execute(
+            "SELECT m.name FROM main.sqlite_schema AS m, pragma_index_list(m.tbl_name) AS l"
+            " WHERE m.type = 'index' AND l.name = m.name AND l.\"unique\""
+        )
+    }

@@ -1,0 +1,227 @@
+"""The worker's side of one evaluation: the order of the checks, from cheap to dear, readable top to bottom.
+
+Each station either ends the trial with an outcome and a reason (Refusal) or hands on. Runs in a worker process.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from .equivalence.compare import difference
+from .preparation import Prepared, prepare, read_original
+from .sqlite.connection import Signature
+from .sqlite.copies import Copies, IndexCost
+from .sqlite.plan import explain
+from .sqlite.sandbox import Allow, Handler, limit_process
+from .sqlite.script import Refusal, Script, read_script
+from .sqlite.timing import Comparison, against_lower_bound, count_steps, drain, interleave
+from .types import Settings, SqlOptError, Verdict
+
+LOAD_SECONDS_PER_GIB = 60.0
+SCRIPT_SECONDS = 2.0
+DATABASES_KEPT, TASKS_KEPT = 2, 64
+
+
+def make_handler(options: dict[str, Any]) -> Handler:
+    """What a worker process runs: requests `{"op": "brief" | "evaluate", "path", "query", "script"}`."""
+    bench = Bench(Settings(**options))
+
+    def handle(request: dict[str, Any], allow: Allow) -> dict[str, Any]:
+        try:
+            if request["op"] == "brief":
+                return bench.brief(Path(request["path"]), request["query"], allow)
+            return bench.evaluate(Path(request["path"]), request["query"], request["script"], allow)
+        except SqlOptError as error:
+            return {"error": str(error)}
+        except (MemoryError, apsw.NoMemError):
+            return _ended("memory", "it needs more memory than a worker may use")
+
+    return handle
+
+
+class Bench:
+    """Databases and prepared tasks that a worker keeps between trials."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._databases: OrderedDict[Signature, Copies] = OrderedDict()
+        self._tasks: OrderedDict[tuple[Signature, str], Prepared] = OrderedDict()
+
+    def brief(self, path: Path, query: str, allow: Allow) -> dict[str, Any]:
+        """What may be known of a task before any rewrite."""
+        copies = self._copies(Signature.of(path), path, allow)
+        script, plan = read_original(copies, query, self._settings)
+        return {
+            "schema": copies.schema,
+            "plan": asdict(plan),
+            "columns": script.columns,
+            "row_counts": copies.row_counts,
+        }
+
+    def evaluate(self, path: Path, query: str, text: str, allow: Allow) -> dict[str, Any]:
+        """One trial, from the text of a script to an outcome."""
+        signature = Signature.of(path)
+        copies = self._copies(signature, path, allow)
+        prepared = self._prepared(signature, copies, query, allow)
+        found: dict[str, Any] = {"plan_before": asdict(prepared.plan)}
+        try:
+            allow("script", SCRIPT_SECONDS)
+            script = read_script(copies.blank.connection, copies.blank.authorizer, text, self._settings)
+            found |= {"indexes": script.indexes, "query": script.query}
+            self._try(copies, prepared, script, found, allow)
+        except Refusal as refusal:
+            found |= _ended(refusal.outcome, refusal.reason)
+        except (MemoryError, apsw.NoMemError):
+            found |= _ended("memory", "it needs more memory than a worker may use")
+        return found
+
+    def _try(
+        self, copies: Copies, prepared: Prepared, script: Script, found: dict[str, Any], allow: Allow
+    ) -> None:
+        settings = self._settings
+        if script.columns != prepared.script.columns:
+            problem = f"the rewrite returns {_columns(script)}, the original {prepared.script.columns}"
+            found["verdict"] = asdict(Verdict("refuted", 0, problem))
+            raise Refusal("refuted", problem)
+        if prepared.reference is None:
+            raise Refusal(
+                "unverified",
+                f"the original's rows could not be had within {settings.reference_timeout:g} s, even with indexes",
+            )
+        allow("index", settings.timeout)
+        try:
+            with copies.work.budget(settings.timeout):
+                built = copies.work.indexed(script.indexes)
+                cost = built.__enter__()
+        except apsw.InterruptError:
+            raise Refusal("timeout", f"building the indexes takes longer than {settings.timeout:g} s") from None
+        except apsw.Error as error:
+            raise _failure(error) from None
+        try:
+            found |= {"index_seconds": cost.amount, "index_bytes": cost.bytes}
+            self._check(copies, prepared, script, found, allow)
+            found["plan_after"] = asdict(explain(copies.work.connection, script.query))
+            self._measure(copies, prepared, script, cost, found, allow)
+        finally:
+            built.__exit__(None, None, None)
+
+    def _check(
+        self, copies: Copies, prepared: Prepared, script: Script, found: dict[str, Any], allow: Allow
+    ) -> None:
+        """The same rows on the real database?"""
+        assert prepared.reference is not None
+        seconds = self._settings.timeout
+        allow("check", seconds)
+        try:
+            with copies.work.budget(seconds), closing(copies.work.rows(script.query)) as rows:
+                problem = difference(prepared.reference, rows)
+        except apsw.InterruptError:
+            raise Refusal("timeout", f"the rewrite runs longer than {seconds:g} s") from None
+        except UnicodeDecodeError:
+            raise Refusal("invalid", "the rewrite returns text that is not UTF-8") from None
+        except apsw.Error as error:
+            raise _failure(error) from None
+        if problem:
+            found["verdict"] = asdict(Verdict("refuted", 0, problem))
+            raise Refusal("refuted", problem)
+        found["verdict"] = asdict(Verdict("tested", 1, "equal results on the real database"))
+
+    def _measure(
+        self,
+        copies: Copies,
+        prepared: Prepared,
+        script: Script,
+        cost: IndexCost,
+        found: dict[str, Any],
+        allow: Allow,
+    ) -> None:
+        """How much faster, and at what price?"""
+        settings = self._settings
+        seconds = settings.measure_seconds + 4 * settings.timeout
+        allow("time", seconds)
+        try:
+            with copies.clean.budget(seconds), copies.work.budget(seconds):
+                comparison = self._compare(copies, prepared, script)
+        except apsw.InterruptError:
+            raise Refusal("timeout", f"the rewrite runs longer than {settings.timeout:g} s") from None
+        charged = comparison.rewrite + cost.amount / settings.amortize_over
+        # By way of the ratio of the rounds, which a drift of the machine between them does not touch.
+        effective = comparison.speedup * comparison.rewrite / charged
+        improved = comparison.low > 1.0
+        at_least = "at least " if prepared.stopped_after is not None else ""
+        interval = f"{comparison.low:.2f} to {comparison.high:.2f}"
+        found |= {
+            "outcome": "improved" if improved else "equivalent",
+            "reason": f"the same rows, {at_least}{comparison.speedup:.2f} times as fast ({interval})"
+            + ("" if improved else ": no gain shown"),
+            "speedup": comparison.speedup,
+            "speedup_interval": (comparison.low, comparison.high),
+            "effective_speedup": effective,
+            "baseline_seconds": comparison.original,
+            "baseline_is_lower_bound": prepared.stopped_after is not None,
+            "rewrite_seconds": comparison.rewrite,
+            "rounds": comparison.rounds,
+        }
+
+    def _compare(self, copies: Copies, prepared: Prepared, script: Script) -> Comparison:
+        clean, work = copies.clean.connection, copies.work.connection
+        original = prepared.script.query
+        with copies.clean.authorizer.guarded(), copies.work.authorizer.guarded():
+            if self._settings.measure == "steps":
+                a, b = count_steps(clean, original) / 1e6, count_steps(work, script.query) / 1e6
+                return Comparison(a, b, a / b, a / b, a / b, 1)
+            if prepared.stopped_after is not None:
+                return against_lower_bound(
+                    prepared.stopped_after,
+                    lambda: drain(work, script.query),
+                    self._settings.measure_seconds,
+                )
+            return interleave(
+                lambda: drain(clean, original),
+                lambda: drain(work, script.query),
+                self._settings.measure_seconds,
+            )
+
+    def _copies(self, signature: Signature, path: Path, allow: Allow) -> Copies:
+        if signature not in self._databases:
+            while len(self._databases) >= DATABASES_KEPT:
+                old, copies = self._databases.popitem(last=False)
+                copies.close()
+                for key in [key for key in self._tasks if key[0] == old]:
+                    del self._tasks[key]
+            allow("load", 10.0 + LOAD_SECONDS_PER_GIB * signature.size / 2**30)
+            memory = self._settings.memory_bytes + 3 * signature.size
+            limit_process(memory)
+            apsw.hard_heap_limit(sum(key.size for key in self._databases) * 3 + memory)
+            self._databases[signature] = Copies(path, self._settings)
+        self._databases.move_to_end(signature)
+        return self._databases[signature]
+
+    def _prepared(self, signature: Signature, copies: Copies, query: str, allow: Allow) -> Prepared:
+        key = (signature, query)
+        if key not in self._tasks:
+            if len(self._tasks) >= TASKS_KEPT:
+                self._tasks.popitem(last=False)
+            self._tasks[key] = prepare(copies, query, self._settings, allow)
+        self._tasks.move_to_end(key)
+        return self._tasks[key]
+
+
+def _columns(script: Script) -> str:
+    return f"{script.columns} {'column' if script.columns == 1 else 'columns'}"
+
+
+def _failure(error: apsw.Error) -> Refusal:
+    if isinstance(error, apsw.NoMemError):
+        return Refusal("memory", "it needs more memory than a worker may use")
+    return Refusal("invalid", f"SQLite says: {error}")
+
+
+def _ended(outcome: str, reason: str) -> dict[str, Any]:
+    return {"outcome": outcome, "reason": reason}

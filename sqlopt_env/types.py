@@ -1,0 +1,161 @@
+"""The nouns of the library: task, rewrite, plan, verdict, evaluation.
+
+Frozen records without behaviour beyond turning themselves into JSON and text and back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args
+
+Outcome = Literal[
+    "improved",  # the same query, and the whole confidence interval of the speedup lies above 1
+    "equivalent",  # the same query, no gain shown
+    "refuted",  # another query: the results differ
+    "unverified",  # the check could not finish; never paid
+    "forbidden",  # a statement, table or function that a rewrite may not use
+    "invalid",  # not SQL that SQLite accepts, or not index statements and one query
+    "timeout",  # ran longer than its budget
+    "memory",  # needed more memory than its budget
+    "crashed",  # the worker process died
+]
+OUTCOMES: tuple[str, ...] = get_args(Outcome)
+
+Status = Literal["proved", "tested", "refuted", "invalid", "unknown"]
+Measure = Literal["time", "steps"]
+
+
+class SqlOptError(Exception):
+    """The caller's mistake, in one sentence that says what to do. A policy's mistake is an outcome instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A slow query on a database.
+
+    `database` is the name of a built-in database ("shop") or the path of an SQLite file.
+    """
+
+    id: str
+    database: str
+    query: str
+    description: str = ""
+    optimization_type: str = ""
+    reference: str = ""  # a known good script, where there is one; never shown to a policy
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """What a policy proposed: `script` as written, and `indexes` and `query` as SQLite split it."""
+
+    script: str
+    explanation: str = ""
+    optimization_type: str = ""
+    indexes: tuple[str, ...] = ()
+    query: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The rows of EXPLAIN QUERY PLAN: `steps` holds (depth, detail) from the outside in."""
+
+    steps: tuple[tuple[int, str], ...]
+
+    def __str__(self) -> str:
+        return "\n".join("  " * depth + detail for depth, detail in self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Is the rewrite the same query? `instances` counts the databases on which both agreed."""
+
+    status: Status
+    instances: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a judge judges. Everything that can change an evaluation is here."""
+
+    measure: Measure = "time"
+    timeout: float = 2.0  # seconds that one execution, or one index build, may take
+    reference_timeout: float = 30.0  # seconds for the rows of an original that is over `timeout`, with indexes
+    measure_seconds: float = 3.0  # seconds after which no further round of timing begins
+    amortize_over: float = 100.0  # executions over which the cost of building the indexes is spread
+    max_rows: int = 1_000_000
+    max_result_bytes: int = 256 * 2**20
+    memory_bytes: int = 2 * 2**30  # beyond the database itself
+    cell_bytes: int = 2**20  # the longest text or blob, SQLITE_LIMIT_LENGTH
+    script_bytes: int = 64 * 2**10
+
+    def __post_init__(self) -> None:
+        if self.measure not in get_args(Measure):
+            raise SqlOptError(f"measure must be one of {', '.join(get_args(Measure))}, not {self.measure!r}")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name != "measure" and not (isinstance(value, int | float) and value > 0):
+                raise SqlOptError(f"{field.name} must be a number above 0, not {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What may be known of a task before any rewrite: the material of an observation."""
+
+    task: Task
+    schema: str  # DDL with row counts as comments; indexes that exist are part of it
+    plan: Plan
+    columns: int
+    row_counts: tuple[tuple[str, int], ...]
+    sqlite_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """All that the judge found out about one rewrite. Figures are None where nothing was measured.
+
+    With `measure="steps"`, the three `*_seconds` hold millions of SQLite virtual-machine steps instead.
+    """
+
+    task_id: str
+    outcome: Outcome
+    reason: str
+    rewrite: Rewrite
+    verdict: Verdict | None = None
+    speedup: float | None = None  # original / rewrite, the median of interleaved rounds
+    speedup_interval: tuple[float, float] | None = None  # 95 %
+    effective_speedup: float | None = None  # original / (rewrite + index build / amortize_over)
+    baseline_seconds: float | None = None  # the original, once
+    baseline_is_lower_bound: bool = False  # the original was stopped at the budget: all speedups are lower bounds
+    rewrite_seconds: float | None = None
+    index_seconds: float | None = None
+    index_bytes: int | None = None
+    plan_before: Plan | None = None
+    plan_after: Plan | None = None
+    rounds: int = 0
+    measure: Measure = "time"
+    sqlite_version: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Evaluation:
+        """The inverse of `to_dict`, also after a trip through JSON."""
+        values = dict(data)
+        rewrite = dict(values["rewrite"])
+        rewrite["indexes"] = tuple(rewrite["indexes"])
+        values["rewrite"] = Rewrite(**rewrite)
+        if values["verdict"] is not None:
+            values["verdict"] = Verdict(**values["verdict"])
+        if values["speedup_interval"] is not None:
+            low, high = values["speedup_interval"]
+            values["speedup_interval"] = (low, high)
+        for name in ("plan_before", "plan_after"):
+            if values[name] is not None:
+                values[name] = plan_from_dict(values[name])
+        return cls(**values)
+
+
+def plan_from_dict(data: dict[str, Any]) -> Plan:
+    return Plan(tuple((int(depth), str(detail)) for depth, detail in data["steps"]))
