@@ -1,7 +1,39 @@
 """A reinforcement-learning environment for SQL optimisation whose reward can be trusted."""
 
-from .judge import Judge
-from .types import Brief, Evaluation, Plan, Rewrite, Settings, SqlOptError, Task, Verdict
+import gymnasium as _gym
 
-__version__ = "0.1.0"
-__all__ = ["Brief", "Evaluation", "Judge", "Plan", "Rewrite", "Settings", "SqlOptError", "Task", "Verdict"]
+from .env import SQLOptimizeEnv
+from .judge import Judge
+from .observation import FEATURE_NAMES, observation_to_messages
+from .spaces import SQLText
+from .tasks import load_tasks, seed_examples
+from .types import Brief, Evaluation, Plan, Rewrite, Settings, SqlOptError, Task, Verdict
+from .vector import SQLOptimizeVectorEnv
+from .version import __version__
+
+__all__ = [
+    "FEATURE_NAMES",
+    "Brief",
+    "Evaluation",
+    "Judge",
+    "Plan",
+    "Rewrite",
+    "SQLOptimizeEnv",
+    "SQLOptimizeVectorEnv",
+    "SQLText",
+    "Settings",
+    "SqlOptError",
+    "Task",
+    "Verdict",
+    "__version__",
+    "load_tasks",
+    "observation_to_messages",
+    "seed_examples",
+]
+
+_gym.register(
+    "SQLOptimize-v0",
+    entry_point="sqlopt_env.env:SQLOptimizeEnv",
+    vector_entry_point="sqlopt_env.vector:SQLOptimizeVectorEnv",
+    nondeterministic=True,  # time is measured
+)

@@ -58,9 +58,7 @@ def prepare(copies: Copies, query: str, settings: Settings, allow: Allow) -> Pre
             copies.work.budget(settings.reference_timeout),
             copies.work.indexed(copies.helpful_indexes(script.reads)),
         ):
-            reference = _reference(
-                copies.work, script, settings.reference_timeout, settings.reference_timeout, allow
-            )
+            reference = _reference(copies.work, script, settings.reference_timeout, settings.reference_timeout, allow)
     except apsw.InterruptError:
         return Prepared(script, plan, None, stopped_after)
     return Prepared(script, plan, reference, stopped_after)
@@ -82,7 +80,9 @@ def _reference(copy: Copy, script: Script, seconds: float, ranking_seconds: floa
     return _with_ties(copy, script, rows, ranking_seconds) or strictly_ordered(rows)
 
 
-def _with_ties(copy: Copy, script: Script, rows: list[tuple[apsw.SQLiteValue, ...]], seconds: float) -> Reference | None:
+def _with_ties(
+    copy: Copy, script: Script, rows: list[tuple[apsw.SQLiteValue, ...]], seconds: float
+) -> Reference | None:
     """The reference with its tie groups, or None where they cannot be found for certain."""
     ranking = ranked(script.query, script.columns)
     if ranking is None:

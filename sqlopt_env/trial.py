@@ -81,9 +81,7 @@ class Bench:
             found |= _ended("memory", "it needs more memory than a worker may use")
         return found
 
-    def _try(
-        self, copies: Copies, prepared: Prepared, script: Script, found: dict[str, Any], allow: Allow
-    ) -> None:
+    def _try(self, copies: Copies, prepared: Prepared, script: Script, found: dict[str, Any], allow: Allow) -> None:
         settings = self._settings
         if script.columns != prepared.script.columns:
             problem = f"the rewrite returns {_columns(script)}, the original {prepared.script.columns}"
@@ -111,9 +109,7 @@ class Bench:
         finally:
             built.__exit__(None, None, None)
 
-    def _check(
-        self, copies: Copies, prepared: Prepared, script: Script, found: dict[str, Any], allow: Allow
-    ) -> None:
+    def _check(self, copies: Copies, prepared: Prepared, script: Script, found: dict[str, Any], allow: Allow) -> None:
         """The same rows on the real database?"""
         assert prepared.reference is not None
         seconds = self._settings.timeout

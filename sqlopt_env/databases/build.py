@@ -73,7 +73,10 @@ def is_current(path: Path, domain: Domain) -> bool:
     except OSError:
         return False
     version, application = int.from_bytes(header[60:64], "big"), int.from_bytes(header[68:72], "big")
-    return header.startswith(b"SQLite format 3\0") and (version, application) == (domain.VERSION, APPLICATION_ID)
+    return header.startswith(b"SQLite format 3\0") and (version, application) == (
+        domain.VERSION,
+        APPLICATION_ID,
+    )
 
 
 def content_hash(path: Path) -> str:

@@ -140,9 +140,7 @@ def _too_often(row: Row, expected: Sequence[Row]) -> str:
 def _key(row: Row) -> bytes:
     """Equal for rows with equal values, 1 and 1.0 alike. (Hashing tuples would let crafted integers collide.)"""
     if _has_float(row):
-        row = tuple(
-            int(value) if isinstance(value, float) and value.is_integer() else value for value in row
-        )
+        row = tuple(int(value) if isinstance(value, float) and value.is_integer() else value for value in row)
     return marshal.dumps(row, 2)
 
 

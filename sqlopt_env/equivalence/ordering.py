@@ -89,7 +89,7 @@ def _window(tree: exp.Query) -> tuple[int, int | None] | None:
     return values[0] or 0, values[1]
 
 
-def _with_keys(tree: exp.Query, terms: list[exp.Expression], columns: int) -> exp.Select | None:
+def _with_keys(tree: exp.Query, terms: list[exp.Expr], columns: int) -> exp.Select | None:
     """The query without its order and window, each sort key added as a column `_KEY`.
 
     None where it cannot be done without changing the rows.
@@ -97,7 +97,7 @@ def _with_keys(tree: exp.Query, terms: list[exp.Expression], columns: int) -> ex
     inner = tree.copy()
     for clause in ("order", "limit", "offset"):
         inner.set(clause, None)
-    outputs: list[exp.Expression] = [projection.copy() for projection in tree.selects]
+    outputs: list[exp.Expr] = [projection.copy() for projection in tree.selects]
     if isinstance(inner, exp.SetOperation):
         # Its terms can only be output columns: select them from around it.
         outputs = [exp.column(output.alias_or_name, quoted=True) for output in outputs]
@@ -114,9 +114,7 @@ def _with_keys(tree: exp.Query, terms: list[exp.Expression], columns: int) -> ex
     return inner
 
 
-def _key_expression(
-    term: exp.Expression, outputs: list[exp.Expression], columns: int, distinct: bool
-) -> exp.Expression | None:
+def _key_expression(term: exp.Expr, outputs: list[exp.Expr], columns: int, distinct: bool) -> exp.Expr | None:
     """What an ORDER BY term stands for, by SQLite's rule: a position, an output's name, or an expression."""
     bare = term.this if isinstance(term, exp.Collate) else term
     if isinstance(bare, exp.Literal):

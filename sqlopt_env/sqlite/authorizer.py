@@ -61,9 +61,7 @@ class Authorizer:
         finally:
             self._guarding = False
 
-    def __call__(
-        self, action: int, one: str | None, two: str | None, database: str | None, trigger: str | None
-    ) -> int:
+    def __call__(self, action: int, one: str | None, two: str | None, database: str | None, trigger: str | None) -> int:
         if not self._guarding:
             return apsw.SQLITE_OK
         self.actions.add(action)

@@ -71,11 +71,10 @@ def _open_read_only(path: Path) -> apsw.Connection:
 
 def blank_copy(source: apsw.Connection) -> apsw.Connection:
     """The same schema without rows: scripts are read and plans tried on it at no cost."""
-    shadows = {row[1] for row in source.execute("PRAGMA main.table_list") if row[2] == "shadow"}
+    shadows = {str(row[1]) for row in source.execute("PRAGMA main.table_list") if row[2] == "shadow"}
     blank = memory_connection()
-    for kind, name, sql in source.execute(
-        "SELECT type, name, sql FROM main.sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid"
-    ).fetchall():
+    created = source.execute("SELECT type, name, sql FROM main.sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid")
+    for kind, name, sql in ((str(kind), str(name), str(sql)) for kind, name, sql in created.fetchall()):
         if kind == "trigger" or name in shadows or name.startswith("sqlite_"):
             continue
         try:
@@ -104,9 +103,7 @@ def set_limits(connection: apsw.Connection, settings: Settings) -> None:
 def table_names(connection: apsw.Connection) -> list[str]:
     """Tables and views that a query may read, in the order of their creation."""
     known = {row[1] for row in connection.execute("PRAGMA main.table_list") if row[2] != "shadow"}
-    created = connection.execute(
-        "SELECT name FROM main.sqlite_schema WHERE type IN ('table', 'view') ORDER BY rowid"
-    )
+    created = connection.execute("SELECT name FROM main.sqlite_schema WHERE type IN ('table', 'view') ORDER BY rowid")
     return [name for (name,) in created if name in known and not name.startswith("sqlite_")]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import marshal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -49,7 +49,7 @@ class Copy:
         finally:
             self.connection.set_progress_handler(None)
 
-    def rows(self, query: str) -> Iterator[tuple[apsw.SQLiteValue, ...]]:
+    def rows(self, query: str) -> Generator[tuple[apsw.SQLiteValue, ...]]:
         """The rows of a vetted query under the allow-list. Raises Refusal beyond the caps on rows and bytes."""
         cursor = self.connection.cursor()
         count = size = 0
@@ -123,5 +123,3 @@ class Copies:
     def close(self) -> None:
         for copy in (self.clean, self.work, self.blank):
             copy.connection.close(True)
-
-

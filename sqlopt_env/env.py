@@ -1,0 +1,181 @@
+"""SQLOptimizeEnv: the Gymnasium environment, a thin shell around the judge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+
+from .judge import Judge
+from .observation import Observation, feedback, observation_space, observe
+from .rendering import Scene, print_scene, scene_text
+from .reward import RewardFunction, reward_function
+from .spaces import SQLText
+from .tasks import TaskSource, load_tasks
+from .types import Brief, Evaluation, SqlOptError, Task
+
+
+class SQLOptimizeEnv(gym.Env[Observation, str]):
+    """
+    ## Description
+    Make a slow SQLite query faster without changing what it returns. Each episode is one task.
+
+    ## Action space
+    A text: SQL (optional CREATE INDEX statements, then one query), SQL in a Markdown fence, or the JSON object
+    `{"optimized_query": ..., "explanation": ..., "optimization_type": ...}`.
+
+    ## Observation space
+    A Dict of texts, `schema`, `query`, `plan` and `feedback` (empty at first, then the judge's words on the last
+    rewrite), and `features`, a float32 vector named by `observation.FEATURE_NAMES`.
+
+    ## Reward
+    `reward="log"` (see `reward.LogReward`), `"quill"`, `"r-ves"`, or any callable `Evaluation -> float`. With several
+    turns the rewards of an episode add up to the reward of its best rewrite.
+
+    ## Termination
+    After `max_turns` rewrites. Episodes are never truncated.
+
+    ## Arguments
+    - `tasks`: None for the 20 seeds, a JSON file, or a list of tasks or of `{"id", "database", "query"}`; a database
+      is the name of a built-in one or the path of an SQLite file, which is never changed.
+    - `judge`: one to share; without it the environment makes its own from `workers` and `settings` (see
+      `types.Settings`), such as `measure="steps"` or `timeout=5.0`.
+
+    `reset(options={"task": id})` chooses a task; otherwise the seed does. `info` carries the evaluation, always under
+    the same keys with the same types (0.0 or "" where there is nothing to say).
+    """
+
+    metadata: dict[str, Any] = {"render_modes": ["ansi", "human"], "render_fps": 1}  # noqa: RUF012 - Gymnasium's way
+
+    def __init__(
+        self,
+        tasks: TaskSource = None,
+        *,
+        reward: str | RewardFunction = "log",
+        max_turns: int = 1,
+        render_mode: str | None = None,
+        judge: Judge | None = None,
+        workers: int = 1,
+        **settings: Any,
+    ) -> None:
+        if not isinstance(max_turns, int) or max_turns < 1:
+            raise SqlOptError(f"max_turns must be a whole number of at least 1, not {max_turns!r}")
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise SqlOptError(f"render_mode must be one of ansi, human, or None, not {render_mode!r}")
+        if judge is not None and settings:
+            raise SqlOptError(f"{', '.join(settings)}: give settings to the judge, or leave the judge out")
+        self.tasks = load_tasks(tasks)
+        self.max_turns = max_turns
+        self.render_mode = render_mode
+        self.observation_space = observation_space()
+        self.action_space = SQLText()
+        self.judge = judge or Judge(workers=workers, **settings)
+        self._owns_judge = judge is None
+        self._reward = reward_function(reward)
+        self._brief: Brief | None = None
+        self._evaluation: Evaluation | None = None
+        self._foreseen: tuple[str, Evaluation] | None = None
+        self._turn = 0
+        self._best: float | None = None
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        super().reset(seed=seed)
+        self._brief = self.judge.prepare(self._choose((options or {}).get("task")))
+        self._evaluation, self._foreseen = None, None
+        self._turn, self._best = 0, None
+        return observe(self._brief), self._info()
+
+    def step(self, action: str) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        brief = self._playing()
+        if not isinstance(action, str):
+            raise SqlOptError(f"an action is a text, not {type(action).__name__}")
+        evaluation = self._judged(action)
+        self._evaluation = evaluation
+        self._turn += 1
+        worth = float(self._reward(evaluation))
+        best = worth if self._best is None else max(self._best, worth)
+        reward = best - (self._best or 0.0)
+        self._best = best
+        if self.render_mode == "human":
+            self.render()
+        return observe(brief, feedback(evaluation)), reward, self._turn >= self.max_turns, False, self._info()
+
+    @property
+    def task(self) -> Task:
+        """The task of this episode."""
+        return self._playing(allow_over=True).task
+
+    @property
+    def evaluation(self) -> Evaluation | None:
+        """The whole evaluation of the last action; None before the first."""
+        return self._evaluation
+
+    def foresee(self, action: str, evaluation: Evaluation) -> None:
+        """Hands in the evaluation of the action that comes next; a vector environment judges all at once."""
+        self._foreseen = (action, evaluation)
+
+    def render(self) -> str | None:
+        if self.render_mode is None:
+            gym.logger.warn("render() does nothing without a render_mode: make the environment with 'ansi' or 'human'")
+            return None
+        scene = Scene(self._brief, self._evaluation, self._turn, self.max_turns, self._best)
+        if self.render_mode == "ansi":
+            return scene_text(scene)
+        print_scene(scene)
+        return None
+
+    def close(self) -> None:
+        if self._owns_judge:
+            self.judge.close()
+
+    def _choose(self, name: str | None) -> Task:
+        if name is None:
+            return self.tasks[int(self.np_random.integers(len(self.tasks)))]
+        task = next((task for task in self.tasks if task.id == name), None)
+        if task is None:
+            known = ", ".join(task.id for task in self.tasks[:5]) + (", ..." if len(self.tasks) > 5 else "")
+            raise SqlOptError(f"there is no task {name!r}; the tasks are: {known}")
+        return task
+
+    def _playing(self, allow_over: bool = False) -> Brief:
+        if self._brief is None:
+            raise SqlOptError("call reset() first: no episode has begun")
+        if self._turn >= self.max_turns and not allow_over:
+            raise SqlOptError("the episode is over: call reset() to begin another")
+        return self._brief
+
+    def _judged(self, action: str) -> Evaluation:
+        foreseen, self._foreseen = self._foreseen, None
+        if foreseen is not None and foreseen[0] == action:
+            return foreseen[1]
+        return self.judge.evaluate(self.task, action)
+
+    def _info(self) -> dict[str, Any]:
+        """Flat, with constant keys and types: vector environments take the first one's types for all."""
+        e = self._evaluation
+        low, high = (e.speedup_interval if e and e.speedup_interval else None) or (0.0, 0.0)
+        return {
+            "task_id": self.task.id,
+            "turn": self._turn,
+            "outcome": e.outcome if e else "",
+            "reason": e.reason if e else "",
+            "verdict": e.verdict.status if e and e.verdict else "",
+            "speedup": _number(e and e.speedup),
+            "speedup_low": float(low),
+            "speedup_high": float(high),
+            "effective_speedup": _number(e and e.effective_speedup),
+            "baseline_seconds": _number(e and e.baseline_seconds),
+            "baseline_is_lower_bound": bool(e and e.baseline_is_lower_bound),
+            "rewrite_seconds": _number(e and e.rewrite_seconds),
+            "index_seconds": _number(e and e.index_seconds),
+            "index_bytes": int(e.index_bytes or 0) if e else 0,
+            "plan_before": str(self._playing(allow_over=True).plan),
+            "plan_after": str(e.plan_after) if e and e.plan_after else "",
+            "best_reward": float(self._best or 0.0),
+        }
+
+
+def _number(value: float | Evaluation | None) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0

@@ -1,0 +1,77 @@
+"""Tasks from files and dictionaries, and the seeds that are shipped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from .paths import data_dir
+from .types import SqlOptError, Task
+
+TaskSource = str | Path | Iterable[Task | Mapping[str, Any]] | None
+
+
+def seed_examples() -> list[dict[str, Any]]:
+    """The 20 hand-written examples: `id, description, database, schema, slow_query, fast_query, explanation,
+    optimization_type`."""
+    examples: list[dict[str, Any]] = _read(data_dir() / "seed_data.json")
+    return examples
+
+
+def load_tasks(source: TaskSource = None) -> list[Task]:
+    """Tasks from the shipped seeds (None), a JSON file holding a list, or a collection of tasks or dictionaries.
+
+    A dictionary has `database`, `query` (or `slow_query`) and mostly `id`; `description`, `optimization_type` and
+    `reference` (or `fast_query`) are optional, other keys are left alone. Raises SqlOptError for anything else.
+    """
+    if source is None:
+        items: Iterable[Any] = seed_examples()
+    elif isinstance(source, str | Path):
+        items = _read(Path(source))
+    elif isinstance(source, Mapping):
+        raise SqlOptError("tasks must be a list of tasks, not a single one: put it in brackets")
+    else:
+        items = source
+    tasks = [item if isinstance(item, Task) else _task(item, number) for number, item in enumerate(items, 1)]
+    if not tasks:
+        raise SqlOptError("there are no tasks: the list is empty")
+    ids = [task.id for task in tasks]
+    twice = next((name for name in ids if ids.count(name) > 1), None)
+    if twice is not None:
+        raise SqlOptError(f"two tasks have the id {twice!r}: ids must differ")
+    return tasks
+
+
+def _task(item: Any, number: int) -> Task:
+    if not isinstance(item, Mapping):
+        raise SqlOptError(
+            f"task {number} must be a Task or an object with database and query, not {type(item).__name__}"
+        )
+    values = {
+        "id": item.get("id", f"task-{number}"),
+        "database": item.get("database"),
+        "query": item.get("query", item.get("slow_query")),
+        "description": item.get("description", ""),
+        "optimization_type": item.get("optimization_type", ""),
+        "reference": item.get("reference", item.get("fast_query", "")),
+    }
+    for name, value in values.items():
+        if not isinstance(value, str) or (name in ("id", "database", "query") and not value.strip()):
+            raise SqlOptError(f"task {number} ({item.get('id', 'without id')}): {name!r} must be a text")
+    return Task(**values)
+
+
+def _read(path: Path) -> Any:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SqlOptError(f"there is no file {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SqlOptError(f"the file {path} cannot be read: {error}") from None
+    except ValueError as error:
+        raise SqlOptError(f"the file {path} is not JSON: {error}") from None
+    if not isinstance(value, list):
+        raise SqlOptError(f"the file {path} must hold a list of tasks, not {type(value).__name__}")
+    return value
