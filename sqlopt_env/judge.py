@@ -135,6 +135,9 @@ class Judge:
             self._open_pool()  # after a fork: the workers belong to the parent
         worker = self._slots.get()
         try:
+            if worker is not None and not worker.is_running():
+                self._alive.discard(worker)  # it died between two trials, which is nobody's fault
+                worker = None
             if worker is None:
                 worker = Worker(_TARGET, asdict(self.settings))
                 self._alive.add(worker)

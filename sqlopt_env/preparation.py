@@ -48,23 +48,21 @@ def prepare(copies: Copies, query: str, settings: Settings, allow: Allow) -> Pre
     allow("reference", settings.timeout)
     start = cpu_clock()
     try:
-        reference = _reference(copies.clean, script, settings.timeout, settings.timeout, allow)
+        reference = _reference(copies.clean, script, settings.timeout, allow)
         return Prepared(script, plan, reference, None)
     except apsw.InterruptError:
         stopped_after = (cpu_clock() - start) / 1e9
-    allow("reference", settings.reference_timeout)
+    seconds = settings.reference_timeout
+    allow("reference", 2 * seconds)
     try:
-        with (
-            copies.work.budget(settings.reference_timeout),
-            copies.work.indexed(copies.helpful_indexes(script.reads)),
-        ):
-            reference = _reference(copies.work, script, settings.reference_timeout, settings.reference_timeout, allow)
-    except apsw.InterruptError:
+        with copies.work.indexed(copies.helpful_indexes(script.reads), seconds):
+            reference = _reference(copies.work, script, seconds, allow)
+    except (apsw.InterruptError, Refusal):
         return Prepared(script, plan, None, stopped_after)
     return Prepared(script, plan, reference, stopped_after)
 
 
-def _reference(copy: Copy, script: Script, seconds: float, ranking_seconds: float, allow: Allow) -> Reference:
+def _reference(copy: Copy, script: Script, seconds: float, allow: Allow) -> Reference:
     try:
         with copy.budget(seconds):
             rows = list(copy.rows(script.query))
@@ -76,8 +74,8 @@ def _reference(copy: Copy, script: Script, seconds: float, ranking_seconds: floa
         raise SqlOptError(f"the query cannot be a task: SQLite says: {error}") from None
     if not is_ordered(script.query):
         return Reference(rows)
-    allow("reference", ranking_seconds)
-    return _with_ties(copy, script, rows, ranking_seconds) or strictly_ordered(rows)
+    allow("reference", seconds)
+    return _with_ties(copy, script, rows, seconds) or strictly_ordered(rows)
 
 
 def _with_ties(

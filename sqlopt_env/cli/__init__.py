@@ -1,5 +1,32 @@
-"""`sqlopt`: one command a file."""
+"""`sqlopt`: one command a file. The only room that knows the environment, the agents and the curricula."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from ..types import SqlOptError
+from . import db, train
+
+app = typer.Typer(
+    name="sqlopt",
+    help="Reinforcement learning for SQL optimisation, with a reward that can be trusted.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(db.app, name="db")
+app.command("train")(train.train)
 
 
 def main() -> None:
-    """The console script."""
+    """The console script: a user's mistake is one sentence on standard error and exit code 2."""
+    try:
+        app()
+    except SqlOptError as error:
+        Console(stderr=True, soft_wrap=True).print(f"sqlopt: {error}", markup=False, highlight=False, style="red")
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.exit(1)

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 
 import apsw
 
-from .connection import table_names
-
 # Built-in functions that depend on nothing but their arguments (the clock stands still, see connection.py).
 FUNCTIONS = frozenset(
     """
@@ -43,7 +41,9 @@ class Authorizer:
         self.actions: set[int] = set()
         self.reads: set[tuple[str, str]] = set()
         self.denied = ""
-        self._known = {name.lower() for name in table_names(connection)}
+        # With the tables that a virtual table keeps behind it: SQLite reads them on its behalf.
+        listed = connection.execute("PRAGMA main.table_list").fetchall()
+        self._known = {str(row[1]).lower() for row in listed if not str(row[1]).startswith(_RESERVED)}
         self._modules = {name.lower() for (name,) in connection.execute("PRAGMA module_list")}
         self._guarding = False
         connection.authorizer = self
@@ -85,6 +85,8 @@ class Authorizer:
             case apsw.SQLITE_CREATE_INDEX if database == "main" and two.lower() in self._known:
                 return ""
             case apsw.SQLITE_REINDEX if database == "main" and apsw.SQLITE_CREATE_INDEX in self.actions:
+                return ""
+            case apsw.SQLITE_PRAGMA if one == "data_version" and not two:  # full-text search asks for it
                 return ""
             # SQLite's own bookkeeping of CREATE INDEX; a statement that names the catalogue itself is refused by
             # SQLite as long as writable_schema is off, and PRAGMA is not on this list.

@@ -94,7 +94,6 @@ def set_limits(connection: apsw.Connection, settings: Settings) -> None:
         apsw.SQLITE_LIMIT_EXPR_DEPTH: 200,
         apsw.SQLITE_LIMIT_COMPOUND_SELECT: 50,
         apsw.SQLITE_LIMIT_ATTACHED: 0,
-        apsw.SQLITE_LIMIT_VARIABLE_NUMBER: 0,
         apsw.SQLITE_LIMIT_WORKER_THREADS: 0,
     }.items():
         connection.limit(limit, value)

@@ -22,12 +22,12 @@ _STEPS_BETWEEN_LOOKS = 4000  # virtual-machine steps between two looks at the cl
 _CHUNK = 256
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class IndexCost:
     """What the indexes of a script cost: `amount` in CPU seconds, or in millions of steps."""
 
-    amount: float = 0.0
-    bytes: int = 0
+    amount: float
+    bytes: int
 
 
 class Copy:
@@ -68,20 +68,28 @@ class Copy:
             cursor.close(True)
 
     @contextmanager
-    def indexed(self, statements: Sequence[str]) -> Iterator[IndexCost]:
-        """Builds indexes, and takes them away again at the end: afterwards every byte is as before."""
+    def indexed(self, statements: Sequence[str], seconds: float) -> Iterator[IndexCost]:
+        """Builds indexes, and takes them away again at the end: afterwards every byte is as before.
+
+        Raises Refusal where SQLite refuses one or `seconds` do not suffice.
+        """
         self.connection.execute("BEGIN")
         try:
-            before = self._pages()
-            cost = IndexCost()
-            with self.authorizer.guarded():
-                for statement in statements:
-                    cost.amount += self._build(statement)
-            page_size = int(self.connection.pragma("page_size"))
-            cost.bytes = (self._pages() - before) * page_size
-            yield cost
+            yield self._built(statements, seconds)
         finally:
-            self.connection.execute("ROLLBACK")
+            if self.connection.in_transaction:  # an interrupted CREATE INDEX has rolled back already
+                self.connection.execute("ROLLBACK")
+
+    def _built(self, statements: Sequence[str], seconds: float) -> IndexCost:
+        before = self._pages()
+        try:
+            with self.budget(seconds), self.authorizer.guarded():
+                amount = sum(self._build(statement) for statement in statements)
+        except apsw.InterruptError:
+            raise Refusal("timeout", f"building the indexes takes longer than {seconds:g} s") from None
+        except apsw.Error as error:
+            raise failure(error) from None
+        return IndexCost(amount, (self._pages() - before) * int(self.connection.pragma("page_size")))
 
     def _build(self, statement: str) -> float:
         if self._settings.measure == "steps":
@@ -123,3 +131,10 @@ class Copies:
     def close(self) -> None:
         for copy in (self.clean, self.work, self.blank):
             copy.connection.close(True)
+
+
+def failure(error: apsw.Error) -> Refusal:
+    """The refusal that SQLite's error amounts to."""
+    if isinstance(error, apsw.NoMemError):
+        return Refusal("memory", "it needs more memory than a worker may use")
+    return Refusal("invalid", f"SQLite says: {error}")

@@ -28,23 +28,23 @@ class WhatIf:
     """
 
     def __init__(self, schema: str) -> None:
-        self._connection = memory_connection()
+        self.connection = memory_connection()
         try:
-            self._connection.execute(schema)
+            self.connection.execute(schema)
         except apsw.Error as error:
             raise SqlOptError(f"SQLite does not accept the schema: {error}") from error
 
     def plan(self, indexes: Iterable[str], query: str) -> Plan | None:
         """The plan, or None where SQLite refuses the indexes or the query."""
-        self._connection.execute("BEGIN")
+        self.connection.execute("BEGIN")
         try:
             for statement in indexes:
-                self._connection.execute(statement)
-            return explain(self._connection, query)
+                self.connection.execute(statement)
+            return explain(self.connection, query)
         except apsw.Error:
             return None
         finally:
-            self._connection.execute("ROLLBACK")
+            self.connection.execute("ROLLBACK")
 
     def close(self) -> None:
-        self._connection.close()
+        self.connection.close()

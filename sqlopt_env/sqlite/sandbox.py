@@ -65,6 +65,9 @@ class Worker:
     def pid(self) -> int:
         return self._process.pid
 
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
     def call(self, request: dict[str, Any]) -> dict[str, Any]:
         """The handler's answer; raises WorkerDied or WorkerOverran, after which the worker is gone."""
         phase, deadline = "start", time.monotonic() + (START_SECONDS if self._fresh else GRACE + 1.0)
@@ -82,7 +85,7 @@ class Worker:
                 phase, deadline = message["phase"], time.monotonic() + message["allow"] + GRACE
         except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
             self.kill()
-            raise WorkerDied(f"the worker process died ({self._process.returncode})") from error
+            raise WorkerDied("the worker process died") from error
         except BaseException:  # Ctrl-C: the answer that is still to come must not meet the next request
             self.kill()
             raise

@@ -1,0 +1,288 @@
+"""What the judge says of actions, and that nothing a policy writes can hurt it."""
+
+from __future__ import annotations
+
+import copy
+import os
+import pickle
+import signal
+import threading
+import time
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sqlopt_env import Evaluation, Judge, SqlOptError, Task
+
+TASK = Task(
+    id="newest",
+    database="shop",
+    query="SELECT id, product, amount FROM orders WHERE user_id = 439 ORDER BY order_date DESC, id LIMIT 20",
+)
+GOOD = "CREATE INDEX i ON orders (user_id);" + TASK.query
+CASES = tomllib.loads((Path(__file__).parent / "fixtures" / "outcomes.toml").read_text(encoding="utf-8"))["case"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_every_action_gets_its_outcome_and_leaves_the_judge_as_it_was(judge: Judge, case: dict[str, str]) -> None:
+    file = judge.database_path("shop")
+    before = file.read_bytes()
+    start = time.monotonic()
+    evaluation = judge.evaluate(TASK, case["action"])
+    assert (evaluation.outcome, case["reason"] in evaluation.reason) == (case["outcome"], True), evaluation.reason
+    assert time.monotonic() - start < 12
+    assert "\n" not in evaluation.reason
+    assert file.read_bytes() == before
+    assert judge.evaluate(TASK, GOOD).outcome == "improved"
+
+
+def test_an_improved_evaluation_carries_its_evidence(judge: Judge) -> None:
+    e = judge.evaluate(TASK, GOOD)
+    assert e.speedup is not None
+    assert e.speedup_interval is not None
+    assert e.effective_speedup is not None
+    assert e.baseline_seconds is not None
+    assert e.rewrite_seconds is not None
+    assert e.index_seconds is not None
+    assert e.index_bytes is not None
+    assert e.verdict is not None
+    low, high = e.speedup_interval
+    assert 1 < low < e.speedup < high
+    assert 1 < e.effective_speedup < e.speedup
+    assert e.baseline_seconds > e.rewrite_seconds > 0
+    assert e.index_seconds > 0
+    assert e.index_bytes > 100_000
+    assert "SCAN orders" in str(e.plan_before)
+    assert "USING INDEX i" in str(e.plan_after)
+    assert (e.verdict.status, e.verdict.instances) == ("tested", 1)
+    assert e.rewrite.indexes == ("CREATE INDEX i ON orders (user_id)",)
+    assert e.rewrite.query == TASK.query
+
+
+def test_a_rejected_evaluation_carries_no_figures(judge: Judge) -> None:
+    e = judge.evaluate(TASK, "SELECT 1, 2, 3")
+    assert e.verdict is not None
+    assert e.verdict.status == "refuted"
+    assert (e.speedup, e.speedup_interval, e.effective_speedup, e.rewrite_seconds) == (None, None, None, None)
+
+
+def test_the_index_cost_is_spread_over_as_many_executions_as_one_says() -> None:
+    with Judge(workers=1, amortize_over=1) as once, Judge(workers=1, amortize_over=1e9) as always:
+        paid, free = once.evaluate(TASK, GOOD), always.evaluate(TASK, GOOD)
+    assert paid.effective_speedup is not None
+    assert free.effective_speedup is not None
+    assert free.speedup is not None
+    assert paid.effective_speedup < 1
+    assert free.effective_speedup == pytest.approx(free.speedup, rel=0.01)
+
+
+def test_an_evaluation_survives_a_trip_through_json(judge: Judge) -> None:
+    import json
+
+    for action in (GOOD, "DROP TABLE users"):
+        evaluation = judge.evaluate(TASK, action)
+        assert Evaluation.from_dict(json.loads(json.dumps(evaluation.to_dict()))) == evaluation
+
+
+def test_steps_are_the_same_at_every_run(steps_judge: Judge) -> None:
+    first = steps_judge.evaluate(TASK, GOOD)
+    assert first.outcome == "improved"
+    assert steps_judge.evaluate(TASK, GOOD) == first
+    with Judge(workers=1, measure="steps") as other:
+        assert other.evaluate(TASK, GOOD) == first
+
+
+def test_a_query_is_no_faster_than_itself(judge: Judge) -> None:
+    outcomes = [judge.evaluate(TASK, TASK.query).outcome for _ in range(20)]
+    assert outcomes.count("improved") <= 1
+
+
+def test_an_original_over_its_budget_is_still_checked(judge: Judge) -> None:
+    slow = Task("slow", "shop", "SELECT u.id, (SELECT COUNT(*) FROM orders o WHERE o.user_id = u.id) FROM users u")
+    counted = "(SELECT user_id, COUNT(*) n FROM orders GROUP BY 1)"
+    grouped = f"SELECT u.id, {{}} FROM users u LEFT JOIN {counted} o ON u.id = o.user_id"
+    with Judge(workers=1, timeout=0.5) as hasty:
+        right = hasty.evaluate(slow, grouped.format("COALESCE(n, 0)"))
+        wrong = hasty.evaluate(slow, grouped.format("n"))
+    assert right.outcome == "improved"
+    assert right.baseline_is_lower_bound
+    assert "at least" in right.reason
+    assert right.baseline_seconds == pytest.approx(0.5, rel=0.5)
+    assert wrong.outcome == "refuted"
+
+
+def test_without_the_originals_rows_nothing_is_paid(judge: Judge) -> None:
+    endless = Task("endless", "shop", "SELECT count(*) FROM orders a, orders b WHERE a.amount + b.amount > 3000")
+    with Judge(workers=1, timeout=0.3, reference_timeout=0.6) as hasty:
+        evaluation = hasty.evaluate(endless, "SELECT 1")
+    assert evaluation.outcome == "unverified"
+    assert "could not be had" in evaluation.reason
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("SELECT weight FROM users", "no such column"),
+        ("DELETE FROM users", "not allowed"),
+        ("SELECT 1; SELECT 2", "the query must be the last statement"),
+        ("CREATE INDEX i ON users (city); SELECT 1", "without index statements"),
+        ("", "no SQL"),
+    ],
+)
+def test_a_query_that_cannot_be_a_task_is_the_callers_mistake(judge: Judge, query: str, sentence: str) -> None:
+    with pytest.raises(SqlOptError, match=sentence):
+        judge.evaluate(Task("t", "shop", query), "SELECT 1")
+    with pytest.raises(SqlOptError, match=sentence):
+        judge.prepare(Task("t", "shop", query))
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: Judge(workers=0), "workers"),
+        (lambda: Judge(measure="guess"), "measure must be one of time, steps"),
+        (lambda: Judge(timeout=-1), "timeout must be a number above 0"),
+        (lambda: Judge(speed=3), "unknown setting"),
+    ],
+)
+def test_wrong_settings_are_named(make: Callable[[], Judge], sentence: str) -> None:
+    with pytest.raises(SqlOptError, match=sentence):
+        make()
+
+
+def test_an_unknown_database_is_named(judge: Judge) -> None:
+    with pytest.raises(SqlOptError, match="unknown database 'shp'"):
+        judge.evaluate(Task("t", "shp", "SELECT 1"), "SELECT 1")
+
+
+def test_a_file_that_is_no_database_is_named(judge: Judge, tmp_path: Path) -> None:
+    path = tmp_path / "no.db"
+    path.write_text("this is not a database, but it is long enough to have a header of a hundred bytes" * 3)
+    with pytest.raises(SqlOptError, match="not an SQLite database"):
+        judge.evaluate(Task("t", str(path), "SELECT 1"), "SELECT 1")
+
+
+def test_a_killed_worker_costs_one_candidate() -> None:
+    with Judge(workers=1) as judge:
+        assert judge.evaluate(TASK, GOOD).outcome == "improved"
+        endless = "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r) SELECT count(*), 2, 3 FROM r"
+        killer = threading.Timer(0.5, lambda: os.kill(judge.worker_pids[0], signal.SIGKILL))
+        killer.start()
+        crashed = judge.evaluate(TASK, endless)
+        killer.join()
+        assert crashed.outcome == "crashed"
+        assert judge.evaluate(TASK, GOOD).outcome == "improved"
+
+
+def test_a_worker_killed_between_two_candidates_costs_none() -> None:
+    with Judge(workers=1) as judge:
+        judge.evaluate(TASK, GOOD)
+        os.kill(judge.worker_pids[0], signal.SIGKILL)
+        time.sleep(0.1)
+        assert judge.evaluate(TASK, GOOD).outcome == "improved"
+
+
+def test_several_threads_get_their_own_answers() -> None:
+    actions = [f"SELECT id, {i}, amount FROM orders WHERE id < {i} LIMIT {i}" for i in range(1, 16)]
+    with Judge(workers=2) as judge:
+        reasons = [e.reason for e in judge.evaluate_all([(TASK, action) for action in actions])]
+        assert len(judge.worker_pids) == 2
+    for i, reason in enumerate(reasons, 1):
+        assert reason.startswith(f"the rewrite returns {i - 1} row"), reason
+
+
+def test_workers_die_with_their_judge() -> None:
+    judge = Judge(workers=1)
+    judge.evaluate(TASK, GOOD)
+    (pid,) = judge.worker_pids
+    judge.close()
+    judge.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    with pytest.raises(SqlOptError, match="closed"):
+        judge.evaluate(TASK, GOOD)
+
+
+def test_workers_die_when_their_parent_is_killed(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    program = (
+        "import sys, time\nfrom sqlopt_env import Judge, Task\n"
+        "judge = Judge(workers=1)\njudge.prepare(Task('t', 'shop', 'SELECT 1'))\n"
+        "print(judge.worker_pids[0], flush=True)\ntime.sleep(60)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and _is_running(pid):
+        time.sleep(0.02)
+    assert not _is_running(pid)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def test_a_judge_can_be_pickled_and_copied() -> None:
+    with Judge(workers=1, measure="steps") as judge, pickle.loads(pickle.dumps(judge)) as other:
+        assert other.settings == judge.settings
+        assert other.evaluate(TASK, GOOD) == judge.evaluate(TASK, GOOD)
+        copy.deepcopy(judge).close()
+
+
+def test_an_own_database_is_read_and_never_changed(judge: Judge, database: Callable[..., str]) -> None:
+    path = database(
+        'PRAGMA journal_mode = WAL; CREATE TABLE "my table" (a, "b c" TEXT COLLATE NOCASE, UNIQUE (a));'
+        "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r WHERE x < 20000)"
+        'INSERT INTO "my table" SELECT x, char(65 + x % 50) FROM r;'
+        'CREATE VIEW v AS SELECT a FROM "my table";'
+        'CREATE TRIGGER t AFTER INSERT ON "my table" BEGIN SELECT 1; END;'
+        "CREATE VIRTUAL TABLE words USING fts5 (text); INSERT INTO words VALUES ('some words');"
+    )
+    folder = Path(path).parent
+    before = {entry.name: (entry.stat().st_mtime_ns, entry.read_bytes()) for entry in folder.iterdir()}
+    task = Task("own", path, 'SELECT a FROM "my table" WHERE "b c" = \'q\' UNION ALL SELECT a FROM v WHERE a < 3')
+    rewrite = 'CREATE INDEX i ON "my table" ("b c", a);' + task.query
+    evaluation = judge.evaluate(task, rewrite)
+    assert evaluation.outcome == "improved", evaluation.reason
+    assert "fts5" in judge.prepare(task).schema
+    assert judge.evaluate(Task("w", path, "SELECT count(*) FROM words"), "SELECT 1").outcome in (
+        "improved",
+        "equivalent",
+    )
+    assert {entry.name: (entry.stat().st_mtime_ns, entry.read_bytes()) for entry in folder.iterdir()} == before
+
+
+def test_a_database_that_changes_on_disk_is_read_again(judge: Judge, database: Callable[..., str]) -> None:
+    path = database("CREATE TABLE t (a); INSERT INTO t VALUES (1)")
+    task = Task("own", path, "SELECT a FROM t")
+    assert judge.evaluate(task, "SELECT 1").outcome in ("equivalent", "improved")
+    Path(path).unlink()
+    database("CREATE TABLE t (a); INSERT INTO t VALUES (2), (3)")
+    assert judge.evaluate(task, "SELECT 1").outcome == "refuted"
+
+
+def test_a_brief_tells_schema_plan_and_sizes(judge: Judge) -> None:
+    brief = judge.prepare(TASK)
+    assert "-- 50,000 rows\nCREATE TABLE orders" in brief.schema
+    assert str(brief.plan) == "SCAN orders\nUSE TEMP B-TREE FOR ORDER BY"
+    assert brief.row_counts == (("users", 10_000), ("orders", 50_000))
+    assert brief.columns == 3
+
+
+def test_now_stands_still(judge: Judge) -> None:
+    task = Task("now", "shop", "SELECT datetime('now'), current_date, count(*) FROM users")
+    evaluation: Any = judge.evaluate(task, "SELECT '2025-01-01 00:00:00', '2025-01-01', count(*) FROM users")
+    assert evaluation.outcome in ("equivalent", "improved")
