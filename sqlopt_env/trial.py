@@ -20,7 +20,7 @@ from .sqlite.copies import Copies, IndexCost, failure
 from .sqlite.plan import explain
 from .sqlite.sandbox import Allow, Handler, limit_process
 from .sqlite.script import Refusal, Script, read_script
-from .sqlite.timing import Comparison, against_lower_bound, count_steps, drain, interleave
+from .sqlite.timing import Comparison, compared_steps, count_steps, cpu_clock, drain, interleave
 from .types import Settings, SqlOptError, Verdict
 
 LOAD_SECONDS_PER_GIB = 60.0
@@ -97,15 +97,16 @@ class Bench:
         allow("index", settings.timeout)
         with copies.work.indexed(script.indexes, settings.timeout) as cost:
             found |= {"index_seconds": cost.amount, "index_bytes": cost.bytes}
-            self._check(copies, prepared, script, found, allow)
+            seen = self._check(copies, prepared, script, found, allow)
             found["plan_after"] = asdict(explain(copies.work.connection, script.query))
-            self._measure(copies, prepared, script, cost, found, allow)
+            found |= self._priced(prepared, self._measure(copies, prepared, script, seen, allow), cost)
 
-    def _check(self, copies: Copies, prepared: Prepared, script: Script, found: dict[str, Any], allow: Allow) -> None:
-        """The same rows on the real database?"""
+    def _check(self, copies: Copies, prepared: Prepared, script: Script, found: dict[str, Any], allow: Allow) -> int:
+        """The same rows on the real database? The CPU nanoseconds that it took to see."""
         assert prepared.reference is not None
         seconds = self._settings.timeout
         allow("check", seconds)
+        start = cpu_clock()
         try:
             with copies.work.budget(seconds), closing(copies.work.rows(script.query)) as rows:
                 problem = difference(prepared.reference, rows)
@@ -119,64 +120,57 @@ class Bench:
             found["verdict"] = asdict(Verdict("refuted", 0, problem))
             raise Refusal("refuted", problem)
         found["verdict"] = asdict(Verdict("tested", 1, "equal results on the real database"))
+        return cpu_clock() - start
 
-    def _measure(
-        self,
-        copies: Copies,
-        prepared: Prepared,
-        script: Script,
-        cost: IndexCost,
-        found: dict[str, Any],
-        allow: Allow,
-    ) -> None:
-        """How much faster, and at what price?"""
+    def _measure(self, copies: Copies, prepared: Prepared, script: Script, seen: int, allow: Allow) -> Comparison:
+        """How much faster? `seen` is how long the rewrite took before."""
         settings = self._settings
         seconds = settings.measure_seconds + 4 * settings.timeout
         allow("time", seconds)
-        try:
-            with copies.clean.budget(seconds), copies.work.budget(seconds):
-                comparison = self._compare(copies, prepared, script)
-        except apsw.InterruptError:
-            raise Refusal("timeout", f"the rewrite runs longer than {settings.timeout:g} s") from None
-        charged = comparison.rewrite + cost.amount / settings.amortize_over
-        # By way of the ratio of the rounds, which a drift of the machine between them does not touch.
-        effective = comparison.speedup * comparison.rewrite / charged
+        work = copies.work
+        # Two copies of a database lie differently in memory, which alone can make 2 %: use one where one will do.
+        clean = copies.clean if script.indexes else work
+        original, stopped_after = prepared.script.query, prepared.stopped_after
+        with (
+            clean.budget(seconds),
+            work.budget(seconds),
+            clean.authorizer.guarded(),
+            work.authorizer.guarded(),
+        ):
+            try:
+                if settings.measure == "steps":
+                    return compared_steps(
+                        count_steps(clean.connection, original), count_steps(work.connection, script.query)
+                    )
+                return interleave(
+                    # An original over its budget is not run again: the time it had is a lower bound.
+                    lambda: drain(clean.connection, original) if stopped_after is None else round(stopped_after * 1e9),
+                    lambda: drain(work.connection, script.query),
+                    settings.measure_seconds,
+                    seen,
+                )
+            except apsw.InterruptError:
+                raise Refusal("timeout", f"the rewrite runs longer than {settings.timeout:g} s") from None
+
+    def _priced(self, prepared: Prepared, comparison: Comparison, cost: IndexCost) -> dict[str, Any]:
+        """The figures of an evaluation, with the indexes charged."""
+        charged = comparison.rewrite + cost.amount / self._settings.amortize_over
         improved = comparison.low > 1.0
         at_least = "at least " if prepared.stopped_after is not None else ""
         interval = f"{_times(comparison.low)} to {_times(comparison.high)}"
-        found |= {
+        return {
             "outcome": "improved" if improved else "equivalent",
             "reason": f"the same rows, {at_least}{_times(comparison.speedup)} times as fast ({interval})"
             + ("" if improved else ": no gain shown"),
             "speedup": comparison.speedup,
             "speedup_interval": (comparison.low, comparison.high),
-            "effective_speedup": effective,
+            # By way of the ratio of the rounds, which a drift of the machine between them does not touch.
+            "effective_speedup": comparison.speedup * comparison.rewrite / charged,
             "baseline_seconds": comparison.original,
             "baseline_is_lower_bound": prepared.stopped_after is not None,
             "rewrite_seconds": comparison.rewrite,
             "rounds": comparison.rounds,
         }
-
-    def _compare(self, copies: Copies, prepared: Prepared, script: Script) -> Comparison:
-        work = copies.work.connection
-        # Two copies of a database lie differently in memory, which alone can make 2 %: use one where one will do.
-        clean = copies.clean.connection if script.indexes else work
-        original = prepared.script.query
-        with copies.clean.authorizer.guarded(), copies.work.authorizer.guarded():
-            if self._settings.measure == "steps":
-                a, b = count_steps(clean, original) / 1e6, count_steps(work, script.query) / 1e6
-                return Comparison(a, b, a / b, a / b, a / b, 1)
-            if prepared.stopped_after is not None:
-                return against_lower_bound(
-                    prepared.stopped_after,
-                    lambda: drain(work, script.query),
-                    self._settings.measure_seconds,
-                )
-            return interleave(
-                lambda: drain(clean, original),
-                lambda: drain(work, script.query),
-                self._settings.measure_seconds,
-            )
 
     def _copies(self, signature: Signature, path: Path, allow: Allow) -> Copies:
         if signature not in self._databases:

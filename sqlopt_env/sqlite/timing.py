@@ -23,9 +23,10 @@ from typing import Any
 import apsw
 
 NU0, S0 = 2, 0.10  # the prior of the variance: as if two samples had shown 10 %
-TOLERANCE = 0.2  # half the interval's width in log speedup at which measuring may stop
-MIN_ROUNDS, DOUBTFUL_ROUNDS, MAX_ROUNDS = 3, 8, 25
-SHORTEST_SAMPLE = 200_000  # nanoseconds: what is shorter is repeated within a sample
+TOLERANCE = 0.2  # half the interval's width in log speedup at which measuring may stop ...
+TOLERANCE_SHARE = 0.08  # ... or this share of the log speedup itself: of 1,000 times, a factor of 1.7 either way
+MIN_ROUNDS, DOUBTFUL_ROUNDS, MAX_ROUNDS = 3, 8, 15
+SHORTEST_SAMPLE = 500_000  # nanoseconds: what is shorter is repeated within a sample
 # Student's t, 97.5 %, by degrees of freedom from 2.
 _T = (4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120)
 _T_LATER = 2.110
@@ -53,24 +54,24 @@ def drain(connection: apsw.Connection, query: str) -> int:
     return cpu_clock() - start
 
 
-def interleave(original: Callable[[], int], rewrite: Callable[[], int], seconds: float) -> Comparison:
+def interleave(original: Callable[[], int], rewrite: Callable[[], int], seconds: float, seen: int) -> Comparison:
     """Rounds until the interval is narrow enough, or `seconds` of wall time are over; at least one round.
 
-    `original` and `rewrite` run once and return the nanoseconds they took.
+    `original` and `rewrite` run once and return the nanoseconds they took; `seen` is what the rewrite took before.
     """
     deadline = time.perf_counter() + seconds
     a_samples: list[float] = []
     b_samples: list[float] = []
     ratios: list[float] = []
     with _no_garbage_collection():
-        a_repeats, b_repeats = 1, _repeats(rewrite())
+        a_repeats, b_repeats = 1, _repeats(rewrite()) if seen < SHORTEST_SAMPLE else 1
         while len(ratios) < MAX_ROUNDS:
-            first = len(ratios) % 2 == 0  # who goes first alternates
-            if first:
+            if len(ratios) % 2:  # who goes first alternates
+                b = _sample(rewrite, b_repeats)
                 a = _sample(original, a_repeats)
-            b = _sample(rewrite, b_repeats)
-            if not first:
+            else:
                 a = _sample(original, a_repeats)
+                b = _sample(rewrite, b_repeats)
             if a_repeats == 1 and a < SHORTEST_SAMPLE:
                 a_repeats = _repeats(a)
                 a = _sample(original, a_repeats)
@@ -91,17 +92,14 @@ def interleave(original: Callable[[], int], rewrite: Callable[[], int], seconds:
     )
 
 
-def against_lower_bound(seconds: float, rewrite: Callable[[], int], limit: float) -> Comparison:
-    """As `interleave`, for an original that was stopped after `seconds` of CPU time and is not run again."""
-    return interleave(lambda: int(seconds * 1e9), rewrite, limit)
-
-
 def _enough(ratios: list[float], half: float) -> bool:
-    n = len(ratios)
-    if n < MIN_ROUNDS or half > TOLERANCE:
+    n, middle = len(ratios), median(ratios)
+    if middle + half < 0:
+        return True  # certainly slower, which is never paid: by how much may stay rough
+    if n < MIN_ROUNDS or half > max(TOLERANCE, TOLERANCE_SHARE * middle):
         return False
-    # A gain that is not clearly there is looked at longer, so that noise alone is not paid.
-    return abs(median(ratios)) > 2 * half or n >= DOUBTFUL_ROUNDS
+    # A gain that has only just shown itself is looked at longer, so that noise alone is not paid.
+    return not half < middle < 2 * half or n >= DOUBTFUL_ROUNDS
 
 
 def _half_width(ratios: list[float]) -> float:
@@ -147,3 +145,9 @@ def count_steps(connection: apsw.Connection, query: str) -> int:
     finally:
         connection.trace_v2(0, None, id=profile)
     return max(steps, 1)
+
+
+def compared_steps(original: int, rewrite: int) -> Comparison:
+    """The comparison of two step counts, in millions: exact, so that the interval is a point."""
+    ratio = original / rewrite
+    return Comparison(original / 1e6, rewrite / 1e6, ratio, ratio, ratio, 1)

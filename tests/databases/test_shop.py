@@ -45,7 +45,7 @@ def test_scale_multiplies_the_rows(shop: apsw.Connection, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("what", "query"),
     [
-        ("cities are skewed", "SELECT max(n) > 10 * min(n) FROM (SELECT count(*) n FROM users WHERE city IS NOT NULL GROUP BY city)"),
+        ("cities are skewed", "SELECT max(n) > 10 * min(n) FROM (SELECT count(city) n FROM users GROUP BY city HAVING n > 0)"),
         ("products are skewed", "SELECT max(n) > 5 * min(n) FROM (SELECT count(*) n FROM orders GROUP BY product)"),
         ("namesakes", "SELECT count(DISTINCT name) < 2000 FROM users"),
         ("gaps in the ids", "SELECT max(id) > count(*) FROM users"),
@@ -53,13 +53,13 @@ def test_scale_multiplies_the_rows(shop: apsw.Connection, tmp_path: Path) -> Non
         ("missing ages", "SELECT sum(age IS NULL) BETWEEN 100 AND 2000 FROM users"),
         ("missing cities", "SELECT sum(city IS NULL) BETWEEN 100 AND 2000 FROM users"),
         ("missing user ids", "SELECT sum(user_id IS NULL) BETWEEN 100 AND 5000 FROM orders"),
-        ("some never order", "SELECT count(*) > 500 FROM users WHERE id NOT IN (SELECT user_id FROM orders WHERE user_id IS NOT NULL)"),
+        ("some never order", "SELECT count(*) > 500 FROM users WHERE id NOT IN (SELECT ifnull(user_id, 0) FROM orders)"),
         ("mixed-case e-mail", "SELECT sum(email <> lower(email)) > 500 FROM users"),
         ("mixed-case cities", "SELECT sum(city = lower(city)) > 20 FROM users"),
         ("non-ASCII text", "SELECT sum(length(CAST(name AS BLOB)) > length(name)) > 1000 FROM users"),
         ("repeated amounts", "SELECT count(DISTINCT amount) < 5000 FROM orders"),
-        ("dates of 2023 and 2024", "SELECT min(order_date) = '2023-01-01' AND max(order_date) = '2024-12-31' FROM orders"),
-        ("no order before the sign-up", "SELECT count(*) = 0 FROM orders o JOIN users u ON u.id = o.user_id WHERE order_date < signup_date"),
+        ("dates of 2023 and 2024", "SELECT min(order_date) || max(order_date) = '2023-01-012024-12-31' FROM orders"),
+        ("no order before the sign-up", "SELECT count(*) = 0 FROM orders, users u ON u.id = user_id WHERE order_date < signup_date"),
         ("whole foreign keys", "SELECT count(*) = 0 FROM pragma_foreign_key_check"),
     ],
 )  # fmt: skip

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 import apsw
@@ -20,50 +21,25 @@ from sqlglot.optimizer.qualify import qualify
 
 from sqlopt_env.sqlite.connection import quoted
 
+from .reading import all_columns_known, can_be_read, free_commas, name_subqueries, rename_hiding_sources
+from .schema import Column as Column
+from .schema import Schema as Schema
+from .schema import Table as Table
+from .schema import read_schema as read_schema
+
 KINDS = ("indexing", "join", "projection", "limit", "redundancy")
 MAX_INDEXES = 4
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    name: str
-    type: str  # as declared, upper case
-    not_null: bool  # declared NOT NULL, or an INTEGER PRIMARY KEY
-    iso_date: bool  # a CHECK holds every value to YYYY-MM-DD
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    name: str
-    columns: tuple[Column, ...]
-    keys: tuple[tuple[str, ...], ...]  # column sets declared unique, with all their columns NOT NULL
-    rowid: str  # the INTEGER PRIMARY KEY's name, or ""
-    indexes: tuple[tuple[str, ...], ...]  # columns of the indexes that exist; "" stands for an expression
-    rows: int  # 0 where it is not known
-
-    def column(self, name: str) -> Column | None:
-        return next((column for column in self.columns if column.name.lower() == name.lower()), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Schema:
-    """Tables by lower-case name."""
-
-    tables: dict[str, Table]
-
-    def table(self, name: str) -> Table | None:
-        return self.tables.get(name.lower())
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Draft:
     """A rewrite in the making. In `query` every column carries the name of its source."""
 
     query: exp.Query
     indexes: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def sql(self) -> str:
         return self.query.sql(dialect="sqlite")
 
@@ -75,7 +51,12 @@ class Draft:
         return replace(self, query=query)
 
     def with_index(self, statement: str) -> Draft:
-        return replace(self, indexes=(*self.indexes, statement))
+        return self.with_indexes((*self.indexes, statement))
+
+    def with_indexes(self, indexes: tuple[str, ...]) -> Draft:
+        draft = replace(self, indexes=indexes)
+        vars(draft)["sql"] = self.sql  # writing a tree out is what costs most here
+        return draft
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,63 +73,34 @@ class Rule(Protocol):
     NAME: str
     KIND: str
 
-    @staticmethod
-    def applications(draft: Draft, schema: Schema) -> Iterator[Application]: ...
-
-
-def read_schema(ddl: str, connection: apsw.Connection) -> Schema:
-    """The schema of a connection on which `ddl` was executed; row counts come from the DDL's comments."""
-    rows = {
-        table.strip('"`[]').lower(): int(count.replace(",", ""))
-        for count, table in re.findall(r"-- ([\d,]+) rows?\nCREATE TABLE (\S+)", ddl)
-    }
-    names = [
-        (name, sql)
-        for name, sql in connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table'")
-        if not name.startswith("sqlite_")
-    ]
-    return Schema({name.lower(): _table(connection, name, sql, rows.get(name.lower(), 0)) for name, sql in names})
-
-
-def _table(connection: apsw.Connection, name: str, sql: str, rows: int) -> Table:
-    info = connection.execute(f"PRAGMA table_xinfo({quoted(name)})").fetchall()
-    primary = [row[1] for row in sorted(info, key=lambda row: row[5]) if row[5]]
-    rowid = next((row[1] for row in info if row[5] and len(primary) == 1 and row[2].upper() == "INTEGER"), "")
-    columns = tuple(
-        Column(row[1], row[2].upper(), bool(row[3]) or row[1] == rowid, _is_iso_date(row[1], sql)) for row in info
-    )
-    not_null = {column.name for column in columns if column.not_null}
-    keys, indexes = [(rowid,)] if rowid else [], []
-    for _, index, unique, _, partial in connection.execute(f"PRAGMA index_list({quoted(name)})").fetchall():
-        members = tuple(row[2] or "" for row in connection.execute(f"PRAGMA index_info({quoted(index)})"))
-        indexes.append(members)
-        if unique and not partial and not_null.issuperset(members):
-            keys.append(members)
-    return Table(name, columns, tuple(keys), rowid, tuple(indexes), rows)
-
-
-def _is_iso_date(column: str, sql: str) -> bool:
-    return bool(re.search(rf"CHECK\s*\(\s*{re.escape(column)}\s+(IS|=)\s+date\(\s*{re.escape(column)}\s*\)\s*\)", sql, re.I))
+    def applications(self, draft: Draft, schema: Schema) -> Iterator[Application]: ...
 
 
 def parse_draft(query: str, schema: Schema) -> Draft | None:
-    """The query as a draft with every column qualified and every star spelt out; None where sqlglot cannot."""
-    shape = {
-        table.name: {column.name: column.type or "BLOB" for column in table.columns}
-        for table in schema.tables.values()
+    """The query as a draft with every column qualified and every star spelt out; None where that is not certain."""
+    shape: dict[str, object] = {
+        table.name: {column.name: column.type or "BLOB" for column in table.columns} for table in schema.tables.values()
     }
+    names = {table: {column.name.lower() for column in schema.tables[table].columns} for table in schema.tables}
     try:
+        parsed = sqlglot.parse_one(query, dialect="sqlite")
+        if not isinstance(parsed, exp.Query) or not can_be_read(query, parsed):
+            return None
+        free_commas(query, parsed)
+        name_subqueries(parsed)
         tree = qualify(
-            sqlglot.parse_one(query, dialect="sqlite"),
+            parsed,
             schema=shape,
             dialect="sqlite",
             quote_identifiers=False,
             identify=False,
             validate_qualify_columns=False,
         )
-    except (SqlglotError, RecursionError, ValueError, KeyError):
+    except (SqlglotError, RecursionError, AssertionError, LookupError, TypeError, ValueError):
         return None
-    return Draft(tree) if isinstance(tree, exp.Query) else None
+    if not isinstance(tree, exp.Query) or not all_columns_known(tree, names):
+        return None
+    return Draft(tree) if rename_hiding_sources(tree, names) else None
 
 
 def tables_of(select: exp.Select, schema: Schema) -> dict[str, Table]:
@@ -167,7 +119,7 @@ def tables_of(select: exp.Select, schema: Schema) -> dict[str, Table]:
     return found
 
 
-def conjuncts(condition: exp.Expression | None) -> list[exp.Expression]:
+def conjuncts(condition: exp.Expr | None) -> list[exp.Expr]:
     """The parts of a WHERE, HAVING or ON that are joined by AND."""
     if condition is None:
         return []
@@ -178,7 +130,7 @@ def conjuncts(condition: exp.Expression | None) -> list[exp.Expression]:
     return [condition]
 
 
-def own_nodes(select: exp.Select, *kinds: type[exp.Expression]) -> list[exp.Expression]:
+def own_nodes(select: exp.Select, *kinds: type[exp.Expr]) -> list[exp.Expr]:
     """Nodes of the kinds that belong to this SELECT itself, not to a subquery inside it."""
     return [node for node in select.find_all(*kinds) if node.parent_select is select]
 

@@ -3,7 +3,7 @@
     SELECT o.id FROM orders AS o WHERE o.user_id = 7
     -> CREATE INDEX idx_orders_user_id ON orders (user_id); (the same query)
 
-Valid always: an index changes no result (only the order of rows that ORDER BY leaves open).
+Valid always: an index changes only what the query leaves open, such as the order of rows or which of two ties is taken.
 """
 
 from __future__ import annotations

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 from sqlglot import exp
 
-from .base import Schema, Table, conjuncts, own_nodes, tables_of
+from .base import Schema, Table, conjuncts, identifier, own_nodes, tables_of
 
 Comparison = Literal["equality", "range"]
 _RANGES = (exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Between)
 
 
-def conditions(select: exp.Select) -> list[exp.Expression]:
+def conditions(select: exp.Select) -> list[exp.Expr]:
     """All conjuncts of WHERE and of the joins' ON."""
     parts = conjuncts(select.args.get("where"))
     for join in select.args.get("joins") or []:
@@ -42,7 +43,7 @@ def filtered_columns(select: exp.Select, schema: Schema) -> Iterator[tuple[Table
                     yield tables[side.table], side.name, kind
 
 
-def _kind(condition: exp.Expression) -> Comparison | None:
+def _kind(condition: exp.Expr) -> Comparison | None:
     if isinstance(condition, exp.EQ | exp.In | exp.Is):
         return "equality"
     return "range" if isinstance(condition, _RANGES) else None
@@ -66,3 +67,88 @@ def read_columns(select: exp.Select, source: str) -> list[str]:
     """Every column of one source that this SELECT or a subquery in it reads, in the order of appearance."""
     names = [column.name for column in select.find_all(exp.Column) if column.table == source]
     return list(dict.fromkeys(names))
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How one SELECT uses one of its plain tables: column lists in the order of appearance, without repeats."""
+
+    table: Table
+    equal: list[str]  # compared by = or IN with something fixed
+    ranges: list[str]
+    joins: list[str]
+    order: list[str]  # ORDER BY as index parts, where all its terms are columns of this table
+    group: list[str]
+    read: list[str]
+
+
+def accesses(select: exp.Select, schema: Schema) -> Iterator[Access]:
+    """One for each plain table of this SELECT."""
+    tables = tables_of(select, schema)
+    order, group = order_parts(select, schema), group_parts(select, schema)
+    for source, table in tables.items():
+        equal: list[str] = []
+        ranges: list[str] = []
+        joins: list[str] = []
+        for part in conditions(select):
+            kind = _kind(part)
+            sides = (part.this, part.args.get("expression"))
+            for side, other in (sides, sides[::-1]) if kind else ():
+                if not isinstance(side, exp.Column) or side.table != source or not table.column(side.name):
+                    continue
+                others = {column.table for column in other.find_all(exp.Column)} if other is not None else set()
+                if not others & set(tables):
+                    (equal if kind == "equality" else ranges).append(side.name)
+                elif kind == "equality" and isinstance(other, exp.Column) and source not in others:
+                    joins.append(side.name)
+        yield Access(
+            table,
+            list(dict.fromkeys(equal)),
+            list(dict.fromkeys(ranges)),
+            list(dict.fromkeys(joins)),
+            order[1] if order and order[0] == source else [],
+            group[1] if group and group[0] == source else [],
+            [name for name in read_columns(select, source) if table.column(name)],
+        )
+
+
+def order_parts(select: exp.Select, schema: Schema) -> tuple[str, list[str]] | None:
+    """(source, index parts) where every ORDER BY term is a column of one plain table."""
+    order = select.args.get("order")
+    named = output_names(select)
+    columns, descending = [], []
+    for term in order.expressions if order is not None else []:
+        column = term.this
+        if isinstance(column, exp.Column) and not column.table:
+            column = named.get(column.name, column)
+        is_down = bool(term.args.get("desc"))
+        if bool(term.args.get("nulls_first")) == is_down:
+            return None  # SQLite's indexes hold NULL first
+        columns.append(column)
+        descending.append(is_down)
+    found = _of_one_table(columns, select, schema)
+    if found is None:
+        return None
+    mixed = len(set(descending)) > 1
+    words = [" DESC" if mixed and is_down else "" for is_down in descending]
+    parts = [f"{identifier(name)}{word}" if word else name for name, word in zip(found[1], words, strict=True)]
+    return found[0], list(dict.fromkeys(parts))
+
+
+def output_names(select: exp.Select) -> dict[str, exp.Expr]:
+    """What each name stands for in ORDER BY: the first output that bears it."""
+    return {item.alias: item.unalias() for item in reversed(select.expressions) if item.alias}
+
+
+def group_parts(select: exp.Select, schema: Schema) -> tuple[str, list[str]] | None:
+    """(source, columns) where GROUP BY names columns of one plain table."""
+    group = select.args.get("group")
+    return _of_one_table(group.expressions, select, schema) if group is not None else None
+
+
+def _of_one_table(columns: list[exp.Expr], select: exp.Select, schema: Schema) -> tuple[str, list[str]] | None:
+    sources = {column.table if isinstance(column, exp.Column) else "" for column in columns}
+    table = tables_of(select, schema).get(min(sources, default="")) if len(sources) == 1 else None
+    if table is None or not all(table.column(column.name) for column in columns):
+        return None
+    return columns[0].text("table"), [column.name for column in columns]

@@ -1,0 +1,48 @@
+"""DISTINCT goes where the rows are distinct anyway.
+
+    SELECT DISTINCT u.id, u.name FROM users AS u             -> SELECT u.id, u.name FROM users AS u
+    SELECT DISTINCT u.city, COUNT(*) FROM users AS u GROUP BY u.city -> the same without DISTINCT
+
+Valid when the SELECT list contains a declared key of every source (plain tables, joined by inner or left joins), or,
+under GROUP BY, every grouping expression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from .base import Application, Draft, Schema, tables_of
+from .reading import sources
+from .trees import key_in, names_of, outputs, selects, twin
+
+NAME = "drop_distinct"
+KIND = "redundancy"
+
+
+def applications(draft: Draft, schema: Schema) -> Iterator[Application]:
+    for select in selects(draft):
+        distinct = select.args.get("distinct")
+        cut = select.args.get("limit") and not select.args.get("order")
+        if distinct is None or distinct.args.get("on") or cut:
+            continue
+        if _has_every_group(select) or _has_every_key(select, schema):
+            tree = draft.query.copy()
+            twin(tree, select).set("distinct", None)
+            yield Application(f"DISTINCT over {', '.join(sorted(names_of(select)))}", draft.with_query(tree))
+
+
+def _has_every_group(select: exp.Select) -> bool:
+    group = select.args.get("group")
+    if group is None or {key for key, value in group.args.items() if value} != {"expressions"}:
+        return False
+    return all(expression in outputs(select) for expression in group.expressions)
+
+
+def _has_every_key(select: exp.Select, schema: Schema) -> bool:
+    tables = tables_of(select, schema)
+    joins = select.args.get("joins") or []
+    listed = all(join.side in ("", "LEFT") for join in joins) and len(tables) == len(sources(select)) > 0
+    keyed = all(key_in(outputs(select), source, table.keys) for source, table in tables.items())
+    return select.args.get("group") is None and listed and keyed
