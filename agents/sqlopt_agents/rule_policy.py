@@ -62,9 +62,10 @@ class RulePolicy:
     `temperature` divides the scores before sampling; `l2` is the penalty on the squared weights in the M-step.
     """
 
-    def __init__(self, weights: Vector | None = None, *, l2: float = 0.002) -> None:
+    def __init__(self, weights: Vector | None = None, *, l2: float = 0.001, action_cost: float = 1.0) -> None:
         self.weights: Vector = np.zeros(len(FEATURES)) if weights is None else weights
         self.l2 = l2
+        self.action_cost = action_cost
 
     def propose(self, observation: Observation, n: int, rng: np.random.Generator) -> list[Proposal]:
         board = board_for(observation["schema"])
@@ -74,14 +75,20 @@ class RulePolicy:
         return [self._sample(board, *start, rng) for _ in range(n)]
 
     def fit(self, trajectories: Sequence[Trajectory]) -> Self:
-        """A policy fitted from zero weights on the decisions of kept trajectories."""
-        share = Counter(trajectory.task.id for trajectory in trajectories)
+        """A policy fitted from zero weights on the decisions of kept trajectories.
+
+        A trajectory weighs exp(-action_cost * steps), scaled so that every task weighs the same.
+        """
+        simplicity = [np.exp(-self.action_cost * len(trajectory.proposal.techniques)) for trajectory in trajectories]
+        share: Counter[str] = Counter()
+        for trajectory, value in zip(trajectories, simplicity, strict=True):
+            share[trajectory.task.id] += value
         decisions: list[tuple[Vector, int, float]] = []
-        for trajectory in trajectories:
-            weight = 1.0 / share[trajectory.task.id]
+        for trajectory, value in zip(trajectories, simplicity, strict=True):
+            weight = value / share[trajectory.task.id]
             decisions += [(features, chosen, weight) for features, chosen in self._replay(trajectory)]
         weights = _maximum_likelihood(decisions, self.l2) if decisions else np.zeros(len(FEATURES))
-        return type(self)(weights, l2=self.l2)
+        return type(self)(weights, l2=self.l2, action_cost=self.action_cost)
 
     def save(self, path: Path) -> None:
         weights = {name: round(float(weight), 6) for name, weight in zip(FEATURES, self.weights, strict=True)}
