@@ -13,7 +13,7 @@ setup: .venv/installed
 	touch $@
 
 demo: setup
-	$(BIN)/sqlopt train --stage 1 --policy rules --iterations 10 --candidates 8 --seed 0 --out runs/stage1 --fresh
+	$(BIN)/sqlopt train --stage 1 --policy rules --iterations 10 --candidates 8 --seed 0 --out runs/stage1 --fresh --workers 2
 
 test: setup
 	$(BIN)/ruff check .

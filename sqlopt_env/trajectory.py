@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -72,6 +73,7 @@ class TrajectoryLog:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = path.open("a+b")
+        self._writing = threading.Lock()
         try:
             _lock(self._file.fileno(), path)
         except SqlOptError:
@@ -88,9 +90,10 @@ class TrajectoryLog:
         self._file.close()
 
     def append(self, trajectory: Trajectory) -> None:
-        line = json.dumps(trajectory.to_dict(), ensure_ascii=False)
-        self._file.write(line.encode("utf-8", "backslashreplace") + b"\n")
-        self._file.flush()
+        line = json.dumps(trajectory.to_dict())
+        with self._writing:
+            self._file.write(line.encode() + b"\n")
+            self._file.flush()
 
     def read(self) -> Iterator[Trajectory]:
         """All that the file holds."""

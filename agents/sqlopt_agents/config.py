@@ -16,7 +16,7 @@ class Config:
     candidates: int = 8  # sampled for each task in an E-step
     threshold: float = 1.5  # the effective speedup from which an improved candidate is a success
     keep: int = 4  # at most so many distinct successes of a task are kept in an iteration
-    validation: float = 0.2  # the share of tasks that no M-step sees
+    validation: float = 0.25  # the share of each task's candidates that no M-step sees
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -28,6 +28,12 @@ class Config:
             raise SqlOptError(f"threshold must be a speedup of at least 1, not {self.threshold!r}")
         if not 0.0 <= self.validation < 1.0:
             raise SqlOptError(f"validation must be a share from 0 to below 1, not {self.validation!r}")
+
+    @property
+    def validation_candidates(self) -> int:
+        """How many of a task's candidates are kept back; none where there is only one."""
+        count = round(self.candidates * self.validation)
+        return min(max(count, 1), self.candidates - 1) if self.validation else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from math import log10
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -16,6 +15,7 @@ from sqlglot.errors import SqlglotError
 from sqlopt_env.sqlite.plan import WhatIf
 from sqlopt_env.types import Plan
 
+from .plan_cost import log_cost
 from .rules import RULES
 from .rules.base import MAX_INDEXES, Application, Draft, Schema, parse_draft, read_schema
 
@@ -42,7 +42,7 @@ class Board:
         self.schema: Schema = read_schema(ddl, self._what_if.connection)
         self._options: dict[str, tuple[Option, ...]] = {}
         self._by_query: dict[str, list[tuple[str, Application]]] = {}
-        self._tables: dict[str, dict[str, float]] = {}
+        self._sizes: dict[str, dict[str, float]] = {}
 
     def start(self, query: str) -> tuple[Draft, Plan] | None:
         """The query as a draft and its plan; None where sqlglot cannot read it, or reads another query."""
@@ -84,15 +84,14 @@ class Board:
                 known += [(rule.NAME, application) for application in found]
         return known
 
-    def scanned_rows(self, draft: Draft, plan: Plan) -> float:
-        """The sum of log10(rows) of the tables that the plan scans from end to end."""
-        sizes = self._tables.get(draft.sql)
+    def log_cost(self, draft: Draft, plan: Plan) -> float:
+        """log10 of the rows that the plan of the draft seems to visit."""
+        sizes = self._sizes.get(draft.sql)
         if sizes is None:
             named = {table.alias_or_name: self.schema.table(table.name) for table in draft.query.find_all(exp.Table)}
-            sizes = {name: log10(1 + table.rows) for name, table in named.items() if table}
-            self._tables[draft.sql] = sizes
-        scans = [detail.split()[1] for _, detail in plan.steps if detail.startswith("SCAN ")]
-        return sum(sizes.get(name, 0.0) for name in scans)
+            sizes = {name: float(table.rows) for name, table in named.items() if table}
+            self._sizes[draft.sql] = sizes
+        return log_cost(plan, sizes)
 
 
 @lru_cache(maxsize=16)

@@ -3,18 +3,18 @@
 After Singh et al., "Beyond Human Data" (arXiv 2312.06585): the E-step samples n candidates a task from the current
 policy and judges them; the filter keeps at most k distinct successes a task; the M-step fits the *initial* policy to
 this iteration's kept trajectories; the reward is binary there. The policy that is saved in the end is that of the
-best iteration on a validation split of the tasks, which no M-step ever sees.
+best iteration on a validation split of the candidates, which no M-step ever sees: it tells how good a policy is on
+these tasks, not on others.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from statistics import mean, median
 from typing import Any
-
-import numpy as np
 
 from sqlopt_env.fingerprint import fingerprint
 from sqlopt_env.judge import Judge
@@ -28,7 +28,6 @@ from .e_step import EStep
 from .policy import Policy, TrainablePolicy
 from .run_folder import RunFolder
 
-SPLIT_SEED = 0  # sets the seed of the split apart from those of sampling
 CHECKPOINT_EVERY = 10
 
 
@@ -66,8 +65,8 @@ class ReSTEM:
         self._policy_name = policy_name
         self._seeds = seeds or {}
         self._watcher = watcher or Watcher()
+        self._workers = judge.workers
         self._e_step = EStep(judge, folder, config, reward or LogReward(), self._watcher, policy_name)
-        self._validation = self._split()
         self._examples: dict[tuple[str, str], dict[str, Any]] = {}
         self._metrics: list[IterationMetrics] = []
 
@@ -107,22 +106,30 @@ class ReSTEM:
         Those of the fewest steps come first, so that a step that an answer does not need is not learnt with it, and
         among equals those that were sampled first. Nothing here depends on a measured figure but success itself.
         """
-        kept: list[Trajectory] = []
-        for task in self._tasks:
-            successes = [t for t in trajectories if t.task.id == task.id and t.success]
-            seen: set[str] = set()
-            for trajectory in sorted(successes, key=lambda t: len(t.proposal.techniques)):
-                form = fingerprint(trajectory.evaluation.rewrite)
-                if len(seen) < self._config.keep and form not in seen and self._e_step.confirmed(trajectory):
-                    seen.add(form)
-                    kept.append(trajectory)
-                    self._examples.setdefault((task.id, form), self._example(trajectory))
+        by_task = [[t for t in trajectories if t.task.id == task.id and t.success] for task in self._tasks]
+        with ThreadPoolExecutor(self._workers) as threads:
+            try:
+                kept = [trajectory for group in threads.map(self._kept_of_task, by_task) for trajectory in group]
+            except BaseException:
+                threads.shutdown(wait=False, cancel_futures=True)
+                raise
+        for trajectory in kept:
+            form = fingerprint(trajectory.evaluation.rewrite)
+            self._examples.setdefault((trajectory.task.id, form), self._example(trajectory))
         return kept
+
+    def _kept_of_task(self, successes: list[Trajectory]) -> list[Trajectory]:
+        kept: dict[str, Trajectory] = {}
+        for trajectory in sorted(successes, key=lambda t: len(t.proposal.techniques)):
+            form = fingerprint(trajectory.evaluation.rewrite)
+            if len(kept) < self._config.keep and form not in kept and self._e_step.confirmed(trajectory):
+                kept[form] = trajectory
+        return list(kept.values())
 
     def _m_step(self, kept: list[Trajectory]) -> Policy:
         if not isinstance(self._initial, TrainablePolicy):
             return self._initial
-        return self._initial.fit([trajectory for trajectory in kept if trajectory.task.id not in self._validation])
+        return self._initial.fit([trajectory for trajectory in kept if not self._is_validation(trajectory)])
 
     def _example(self, trajectory: Trajectory) -> dict[str, Any]:
         """A line of the training data: the seed's fields, and how this answer was found and judged."""
@@ -152,16 +159,13 @@ class ReSTEM:
             "policy": trajectory.policy,
         }
 
-    def _split(self) -> set[str]:
-        """The ids of the validation tasks; none where there are too few tasks to spare one."""
-        count = round(len(self._tasks) * self._config.validation)
-        rng = np.random.default_rng(np.random.SeedSequence([self._config.seed, SPLIT_SEED]))
-        order = rng.permutation(len(self._tasks))
-        return {self._tasks[i].id for i in order[:count]}
+    def _is_validation(self, trajectory: Trajectory) -> bool:
+        """The last candidates of each task; candidates are independent samples, so that any will do."""
+        return trajectory.candidate >= self._config.candidates - self._config.validation_candidates
 
     def _measured(self, iteration: int, trajectories: list[Trajectory], kept: int, seconds: float) -> IterationMetrics:
         speedups = [t.evaluation.effective_speedup for t in trajectories if t.success]
-        held = [t for t in trajectories if t.task.id in self._validation] or trajectories
+        held = [t for t in trajectories if self._is_validation(t)] or trajectories
         return IterationMetrics(
             iteration=iteration,
             success_rate=mean(t.success for t in trajectories),
@@ -175,7 +179,7 @@ class ReSTEM:
         )
 
     def _best(self) -> int:
-        """The iteration with the highest success rate on the validation tasks; the earliest of equals."""
+        """The iteration with the highest success rate on the validation candidates; the earliest of equals."""
         rates = [metrics.validation_success_rate for metrics in self._metrics]
         return rates.index(max(rates)) if rates else 0
 
@@ -185,11 +189,7 @@ class ReSTEM:
             "metrics.json",
             {
                 "iterations": [asdict(metrics) for metrics in self._metrics],
-                "config": {
-                    **asdict(self._config),
-                    "policy": self._policy_name,
-                    "validation_tasks": sorted(self._validation),
-                },
+                "config": {**asdict(self._config), "policy": self._policy_name},
                 "versions": versions(),
                 "summary": self._summary(best, interrupted),
             },

@@ -32,14 +32,16 @@ _CHANGES = ("scans", "searches", "covering_indexes", "automatic_indexes", "temp_
 FEATURES: tuple[str, ...] = (
     *(f"technique {module.NAME}" for module in RULES),
     *(f"change {name}" for name in _CHANGES),
-    "change scanned_rows",
+    "change log cost",
+    "cost grows",
     "plan unchanged",
     "index columns",
     "indexes before",
     STOP,
     "stop steps",
     "stop plan unchanged",
-    "stop scanned_rows",
+    "stop log cost",
+    "stop log cost gained",
     *(f"stop {name}" for name in _CHANGES),
 )
 _POSITION = {name: i for i, name in enumerate(FEATURES)}
@@ -62,7 +64,7 @@ class RulePolicy:
     `temperature` divides the scores before sampling; `l2` is the penalty on the squared weights in the M-step.
     """
 
-    def __init__(self, weights: Vector | None = None, *, l2: float = 0.001, action_cost: float = 1.0) -> None:
+    def __init__(self, weights: Vector | None = None, *, l2: float = 0.0003, action_cost: float = 0.1) -> None:
         self.weights: Vector = np.zeros(len(FEATURES)) if weights is None else weights
         self.l2 = l2
         self.action_cost = action_cost
@@ -108,9 +110,9 @@ class RulePolicy:
             raise SqlOptError(f"{path} is not a saved rule policy: {error}") from None
 
     def _sample(self, board: Board, draft: Draft, plan: Plan, rng: np.random.Generator) -> Proposal:
-        origin, taken = plan, list[Option]()
+        origin, origin_cost, taken = plan, board.log_cost(draft, plan), list[Option]()
         while len(taken) < MAX_STEPS:
-            step = _step(board, draft, plan, origin, len(taken))
+            step = _step(board, draft, plan, origin, origin_cost, len(taken))
             chosen = int(np.searchsorted(np.cumsum(_softmax(step.features @ self.weights)), rng.random()))
             if chosen >= len(step.options):
                 break
@@ -126,11 +128,11 @@ class RulePolicy:
         if start is None:
             return decisions
         draft, plan = start
-        origin = plan
+        origin, origin_cost = plan, board.log_cost(draft, plan)
         for number, name in enumerate((*trajectory.proposal.techniques, STOP)):
             if number == MAX_STEPS:
                 break
-            step = _step(board, draft, plan, origin, number)
+            step = _step(board, draft, plan, origin, origin_cost, number)
             names = [*(option.name for option in step.options), STOP]
             if name not in names:
                 return []
@@ -141,9 +143,9 @@ class RulePolicy:
         return decisions
 
 
-def _step(board: Board, draft: Draft, plan: Plan, origin: Plan, number: int) -> _Step:
+def _step(board: Board, draft: Draft, plan: Plan, origin: Plan, origin_cost: float, number: int) -> _Step:
     options = board.options(draft)
-    scanned = board.scanned_rows(draft, plan)
+    cost = board.log_cost(draft, plan)
     counts = plan_counts(plan)
     features = np.zeros((len(options) + 1, len(FEATURES)))
     for row, option in zip(features, options, strict=False):
@@ -151,7 +153,9 @@ def _step(board: Board, draft: Draft, plan: Plan, origin: Plan, number: int) -> 
         after = plan_counts(option.plan)
         for name in _CHANGES:
             row[_POSITION[f"change {name}"]] = max(-3, min(3, after[name] - counts[name]))
-        row[_POSITION["change scanned_rows"]] = (board.scanned_rows(option.draft, option.plan) - scanned) / 4
+        change = board.log_cost(option.draft, option.plan) - cost
+        row[_POSITION["change log cost"]] = change
+        row[_POSITION["cost grows"]] = float(change > 0)
         row[_POSITION["plan unchanged"]] = float(option.plan == plan)
         if len(option.draft.indexes) > len(draft.indexes):
             row[_POSITION["index columns"]] = option.draft.indexes[-1].count(",") + 1
@@ -160,7 +164,8 @@ def _step(board: Board, draft: Draft, plan: Plan, origin: Plan, number: int) -> 
     stop[_POSITION[STOP]] = 1.0
     stop[_POSITION["stop steps"]] = number
     stop[_POSITION["stop plan unchanged"]] = float(plan == origin)
-    stop[_POSITION["stop scanned_rows"]] = scanned / 4
+    stop[_POSITION["stop log cost"]] = cost
+    stop[_POSITION["stop log cost gained"]] = origin_cost - cost
     for name in _CHANGES:
         stop[_POSITION[f"stop {name}"]] = min(3, counts[name])
     return _Step(options, features)

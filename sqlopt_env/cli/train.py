@@ -36,7 +36,9 @@ def train(
     out: Annotated[Path, typer.Option(help="The run's folder.")] = Path("runs/stage1"),
     threshold: Annotated[float, typer.Option(help="Effective speedup from which a rewrite is a success.")] = 1.5,
     keep: Annotated[int, typer.Option(help="Distinct successes kept for each task in an iteration.")] = 4,
-    validation: Annotated[float, typer.Option(help="Share of tasks kept back to choose the best iteration.")] = 0.2,
+    validation: Annotated[
+        float, typer.Option(help="Share of candidates kept back to choose the best iteration.")
+    ] = 0.25,
     tasks: Annotated[Path | None, typer.Option(help="A JSON file of tasks, instead of the seeds.")] = None,
     reward: Annotated[str, typer.Option(help="log, quill or r-ves.")] = "log",
     measure: Annotated[str, typer.Option(help="time, or steps of SQLite's virtual machine (repeatable).")] = "time",
@@ -161,7 +163,7 @@ def _report(console: Console, out: Path, result: Result) -> None:
             f"{metrics.validation_success_rate:.1%}",
         )
     console.print(table)
-    console.print("* the iteration whose policy is saved, the best on the validation tasks", highlight=False)
+    console.print("* the iteration whose policy is saved, the best on the validation candidates", highlight=False)
     if result.interrupted:
         console.print("Interrupted: what was done is kept; go on with --resume.", highlight=False)
     for what, name in (

@@ -58,6 +58,7 @@ class Worker:
         self._process.stdin.close()
         self._process.stdout.close()
         self._fresh = True
+        self._using = threading.RLock()
         with contextlib.suppress(OSError):  # a worker that died at once is found out by the first call
             self._send({"target": target, "options": options})
 
@@ -70,6 +71,10 @@ class Worker:
 
     def call(self, request: dict[str, Any]) -> dict[str, Any]:
         """The handler's answer; raises WorkerDied or WorkerOverran, after which the worker is gone."""
+        with self._using:
+            return self._call(request)
+
+    def _call(self, request: dict[str, Any]) -> dict[str, Any]:
         phase, deadline = "start", time.monotonic() + (START_SECONDS if self._fresh else GRACE + 1.0)
         self._fresh = False
         try:
@@ -94,12 +99,14 @@ class Worker:
         self._requests.send_bytes(json.dumps(message).encode())
 
     def kill(self) -> None:
-        """Ends the process at once; harmless when it has ended."""
+        """Ends the process at once, from any thread; harmless when it has ended."""
         with contextlib.suppress(OSError):
             self._process.kill()
         self._process.wait()
-        self._requests.close()
-        self._answers.close()
+        with self._using:  # a call in another thread has met the end of the pipe by now
+            for pipe in (self._requests, self._answers):
+                if not pipe.closed:
+                    pipe.close()
 
 
 def serve() -> None:

@@ -25,7 +25,7 @@ import apsw
 NU0, S0 = 2, 0.10  # the prior of the variance: as if two samples had shown 10 %
 TOLERANCE = 0.2  # half the interval's width in log speedup at which measuring may stop ...
 TOLERANCE_SHARE = 0.08  # ... or this share of the log speedup itself: of 1,000 times, a factor of 1.7 either way
-MIN_ROUNDS, DOUBTFUL_ROUNDS, MAX_ROUNDS = 3, 8, 15
+MIN_ROUNDS, DOUBTFUL_ROUNDS, MAX_ROUNDS = 2, 8, 15
 SHORTEST_SAMPLE = 500_000  # nanoseconds: what is shorter is repeated within a sample
 # Student's t, 97.5 %, by degrees of freedom from 2.
 _T = (4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120)
