@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
 import apsw
 
-from .equivalence.compare import Reference, strictly_ordered
+from .equivalence.compare import Reference, Row, strictly_ordered
 from .equivalence.ordering import is_ordered, ranked, with_ties
 from .sqlite.copies import Copies, Copy
 from .sqlite.plan import explain
 from .sqlite.sandbox import Allow
 from .sqlite.script import Refusal, Script, read_script
-from .sqlite.timing import cpu_clock
+from .sqlite.timing import counting_steps, cpu_clock
 from .types import Plan, Settings, SqlOptError
 
 
@@ -22,13 +22,16 @@ class Prepared:
     """A task that rewrites can be compared with.
 
     `reference` is None where the original's rows could not be had; no rewrite of such a task is ever paid.
-    `stopped_after` is the CPU seconds after which an original over its budget was stopped, else None.
+    `seconds` (CPU) and `steps` are those of the original's first run: lower bounds where it was `stopped` at its
+    budget, and then the only figures there are.
     """
 
     script: Script
     plan: Plan
     reference: Reference | None
-    stopped_after: float | None
+    stopped: bool
+    seconds: float
+    steps: int
 
 
 def read_original(copies: Copies, query: str, settings: Settings) -> tuple[Script, Plan]:
@@ -46,41 +49,48 @@ def prepare(copies: Copies, query: str, settings: Settings, allow: Allow) -> Pre
     """Fetches the rows of the original; one that is over its budget is run again with helpful indexes."""
     script, plan = read_original(copies, query, settings)
     allow("reference", settings.timeout)
+    rows: list[Row] | None = None
     start = cpu_clock()
-    try:
-        reference = _reference(copies.clean, script, settings.timeout, allow)
-        return Prepared(script, plan, reference, None)
-    except apsw.InterruptError:
-        stopped_after = (cpu_clock() - start) / 1e9
-    seconds = settings.reference_timeout
+    with counting_steps(copies.clean.connection) as count, suppress(apsw.InterruptError):
+        rows = _rows(copies.clean, script, settings.timeout)
+    seconds = (cpu_clock() - start) / 1e9
+    if rows is not None:
+        reference: Reference | None = _reference(copies.clean, script, rows, settings.timeout, allow)
+    else:
+        reference = _with_help(copies, script, settings.reference_timeout, allow)
+    return Prepared(script, plan, reference, rows is None, seconds, max(count.steps, 1))
+
+
+def _with_help(copies: Copies, script: Script, seconds: float, allow: Allow) -> Reference | None:
+    """The reference of an original that is far too slow, by way of an index on every column that it reads."""
     allow("reference", 2 * seconds)
     try:
         with copies.work.indexed(copies.helpful_indexes(script.reads), seconds):
-            reference = _reference(copies.work, script, seconds, allow)
+            return _reference(copies.work, script, _rows(copies.work, script, seconds), seconds, allow)
     except (apsw.InterruptError, Refusal):
-        return Prepared(script, plan, None, stopped_after)
-    return Prepared(script, plan, reference, stopped_after)
+        return None
 
 
-def _reference(copy: Copy, script: Script, seconds: float, allow: Allow) -> Reference:
+def _rows(copy: Copy, script: Script, seconds: float) -> list[Row]:
     try:
         with copy.budget(seconds):
-            rows = list(copy.rows(script.query))
-    except Refusal as refusal:
-        raise SqlOptError(f"the query cannot be a task: {refusal.reason}") from None
+            return list(copy.rows(script.query))
     except apsw.InterruptError:
         raise
+    except Refusal as refusal:
+        raise SqlOptError(f"the query cannot be a task: {refusal.reason}") from None
     except (apsw.Error, UnicodeDecodeError) as error:
         raise SqlOptError(f"the query cannot be a task: SQLite says: {error}") from None
+
+
+def _reference(copy: Copy, script: Script, rows: list[Row], seconds: float, allow: Allow) -> Reference:
     if not is_ordered(script.query):
         return Reference(rows)
     allow("reference", seconds)
     return _with_ties(copy, script, rows, seconds) or strictly_ordered(rows)
 
 
-def _with_ties(
-    copy: Copy, script: Script, rows: list[tuple[apsw.SQLiteValue, ...]], seconds: float
-) -> Reference | None:
+def _with_ties(copy: Copy, script: Script, rows: list[Row], seconds: float) -> Reference | None:
     """The reference with its tie groups, or None where they cannot be found for certain."""
     ranking = ranked(script.query, script.columns)
     if ranking is None:

@@ -114,6 +114,15 @@ def test_an_original_over_its_budget_is_still_checked(judge: Judge) -> None:
     assert wrong.outcome == "refuted"
 
 
+def test_steps_of_an_original_over_its_budget_are_a_lower_bound() -> None:
+    slow = Task("slow", "shop", "SELECT count(*) FROM users a, users b WHERE a.age < b.age AND a.city = b.city")
+    with Judge(workers=1, measure="steps", timeout=0.3) as hasty:
+        evaluation = hasty.evaluate(slow, "CREATE INDEX i ON users (city, age);" + slow.query)
+    assert evaluation.baseline_is_lower_bound
+    assert evaluation.baseline_seconds is not None
+    assert evaluation.baseline_seconds > 0.1  # millions of steps
+
+
 def test_without_the_originals_rows_nothing_is_paid(judge: Judge) -> None:
     endless = Task("endless", "shop", "SELECT count(*) FROM orders a, orders b WHERE a.amount + b.amount > 3000")
     with Judge(workers=1, timeout=0.3, reference_timeout=0.6) as hasty:

@@ -1,1 +1,5 @@
-"""What comes next: curricula over tasks."""
+"""What comes next: curricula hand out tasks; an agent takes any iterable of them."""
+
+from .stages import Stage1
+
+__all__ = ["Stage1"]

@@ -16,10 +16,11 @@ from sqlopt_agents.config import Config, IterationMetrics, Watcher
 from sqlopt_agents.policy import make_policy
 from sqlopt_agents.restem import ReSTEM, Result
 from sqlopt_agents.run_folder import RunFolder
+from sqlopt_curricula import Stage1
 
 from ..judge import Judge
 from ..reward import reward_function
-from ..tasks import load_tasks, seed_examples
+from ..tasks import load_tasks
 from ..trajectory import Trajectory
 from ..types import SqlOptError, Task
 from ..version import versions
@@ -53,8 +54,8 @@ def train(
     if resume and fresh:
         raise SqlOptError("choose one of --resume and --fresh")
     config = Config(iterations, candidates, threshold, keep, validation, seed)
-    chosen = load_tasks(tasks)
-    seeds = {} if tasks else {example["id"]: example for example in seed_examples()}
+    stage1 = Stage1()
+    chosen = load_tasks(tasks) if tasks else list(stage1)
     made, paid = make_policy(policy), reward_function(reward)
     console = Console(soft_wrap=True)
     with Judge(workers=workers, measure=measure, timeout=timeout) as judge:
@@ -63,7 +64,15 @@ def train(
             _move_aside(out, console)
         with RunFolder(out, agreed, _decisive(versions()), resume=resume) as folder, _Progress(console) as watcher:
             run = ReSTEM(
-                made, chosen, judge, folder, config, policy_name=policy, reward=paid, seeds=seeds, watcher=watcher
+                made,
+                chosen,
+                judge,
+                folder,
+                config,
+                policy_name=policy,
+                reward=paid,
+                seeds=stage1.examples if tasks is None else None,
+                watcher=watcher,
             )
             result = run.run()
     _report(console, out, result)
@@ -149,8 +158,8 @@ class _Progress(Watcher):
 
 def _report(console: Console, out: Path, result: Result) -> None:
     table = Table(title="ReST-EM", title_justify="left")
-    for column in ("iteration", "success rate", "", "mean reward", "median speedup", "refuted", "validation"):
-        table.add_column(column, justify="left" if column == "" else "right")
+    for column in ("iteration", "success", "", "mean reward", "median speedup", "refuted", "validation"):
+        table.add_column(column, justify="left" if column == "" else "right", no_wrap=column == "")
     for metrics in result.metrics:
         best = " *" if metrics.iteration == result.best_iteration else ""
         table.add_row(

@@ -55,7 +55,7 @@ class Copy:
         count = size = 0
         try:
             with self.authorizer.guarded():
-                cursor.execute(query)
+                cursor.execute(query, can_cache=False)  # so that its counters begin at zero
                 while chunk := list(islice(cursor, _CHUNK)):
                     count += len(chunk)
                     size += len(marshal.dumps(chunk, 2))

@@ -130,21 +130,33 @@ def _no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def count_steps(connection: apsw.Connection, query: str) -> int:
-    """Virtual-machine steps of one execution: the same number on every machine and at every run."""
-    steps = 0
+@dataclass(slots=True, eq=False)
+class StepCount:
+    """Virtual-machine steps: the same number on every machine and at every run."""
+
+    steps: int = 0
+
+
+@contextmanager
+def counting_steps(connection: apsw.Connection) -> Iterator[StepCount]:
+    """Counts the steps of statements that are prepared afresh (not taken from the cache) while this is open."""
+    count = StepCount()
 
     def profile(event: dict[str, Any]) -> None:
-        nonlocal steps
-        steps += event["stmt_status"]["SQLITE_STMTSTATUS_VM_STEP"]
+        count.steps += event["stmt_status"]["SQLITE_STMTSTATUS_VM_STEP"]
 
-    # A fresh statement: the counters of a cached one would go on from its earlier runs.
-    connection.trace_v2(apsw.SQLITE_TRACE_PROFILE, profile, id=profile)
+    connection.trace_v2(apsw.SQLITE_TRACE_PROFILE, profile, id=count)
     try:
-        deque(connection.execute(query, can_cache=False), maxlen=0)
+        yield count
     finally:
-        connection.trace_v2(0, None, id=profile)
-    return max(steps, 1)
+        connection.trace_v2(0, None, id=count)
+
+
+def count_steps(connection: apsw.Connection, statement: str) -> int:
+    """The steps of one execution, at least 1."""
+    with counting_steps(connection) as count:
+        deque(connection.execute(statement, can_cache=False), maxlen=0)
+    return max(count.steps, 1)
 
 
 def compared_steps(original: int, rewrite: int) -> Comparison:
