@@ -55,7 +55,7 @@ class Judge:
         self._slots: queue.LifoQueue[Worker | None] = queue.LifoQueue()
         for _ in range(self.workers):
             self._slots.put(None)  # a slot without a process: it is started at first use
-        self._finalizer = weakref.finalize(self, _kill_all, self._alive)
+        self._finalizer = weakref.finalize(self, _kill_all, self._alive, self._process)
 
     def __enter__(self) -> Self:
         return self
@@ -75,8 +75,7 @@ class Judge:
     def close(self) -> None:
         """Ends the worker processes. May be called again."""
         self._closed = True
-        if self._process == os.getpid():
-            self._finalizer()
+        self._finalizer()
 
     @staticmethod
     def database_path(name: str) -> Path:
@@ -196,6 +195,7 @@ def _end(error: WorkerDied | WorkerOverran) -> str:
     return "died" if isinstance(error, WorkerDied) else f"took too long ({error.phase})"
 
 
-def _kill_all(workers: set[Worker]) -> None:
-    while workers:
+def _kill_all(workers: set[Worker], owner: int) -> None:
+    """Ends the workers, but not in a fork of the process that started them."""
+    while workers and owner == os.getpid():
         workers.pop().kill()

@@ -157,15 +157,18 @@ class _Progress(Watcher):
 
 
 def _report(console: Console, out: Path, result: Result) -> None:
-    table = Table(title="ReST-EM", title_justify="left")
-    for column in ("iteration", "success", "", "mean reward", "median speedup", "refuted", "validation"):
-        table.add_column(column, justify="left" if column == "" else "right", no_wrap=column == "")
+    table = Table(
+        title="ReST-EM: iteration, success per candidate, mean reward, median effective speedup of the successes",
+        title_justify="left",
+    )
+    for column in ("", "success", "curve", "reward", "speedup", "refuted", "validation"):
+        table.add_column(column, justify="left" if column == "curve" else "right", no_wrap=True)
     for metrics in result.metrics:
         best = " *" if metrics.iteration == result.best_iteration else ""
         table.add_row(
             f"{metrics.iteration}{best}",
             f"{metrics.success_rate:.1%}",
-            "█" * round(20 * metrics.success_rate),
+            "█" * round(16 * metrics.success_rate),
             f"{metrics.mean_reward:.3f}",
             "-" if metrics.median_speedup is None else f"{metrics.median_speedup:.1f}x",
             f"{metrics.refuted_share:.1%}",

@@ -103,7 +103,7 @@ class _Reader:
         self._consumed += len(sql)
         actions, reads = self._authorizer.actions, self._authorizer.reads
         self._authorizer.forget()
-        if not actions and cursor.is_readonly and not cursor.is_explain:  # a comment, or nothing
+        if not cursor.has_vdbe:  # a comment, or nothing
             return True
         if cursor.is_explain:
             raise Refusal("forbidden", "EXPLAIN is not allowed: the last statement must be the query itself")
