@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 
 from .judge import Judge
 from .observation import Observation, feedback, observation_space, observe
@@ -94,13 +95,19 @@ class SQLOptimizeEnv(gym.Env[Observation, str]):
         evaluation = self._judged(action)
         self._evaluation = evaluation
         self._turn += 1
-        worth = float(self._reward(evaluation))
+        worth = self._worth(evaluation)
         best = worth if self._best is None else max(self._best, worth)
         reward = best - (self._best or 0.0)
         self._best = best
         if self.render_mode == "human":
             self.render()
         return observe(brief, feedback(evaluation)), reward, self._turn >= self.max_turns, False, self._info()
+
+    def _worth(self, evaluation: Evaluation) -> float:
+        worth = self._reward(evaluation)
+        if not isinstance(worth, int | float | np.number) or worth != worth:
+            raise SqlOptError(f"the reward function must return a number, not {worth!r}")
+        return float(worth)
 
     @property
     def task(self) -> Task:

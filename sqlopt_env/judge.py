@@ -40,11 +40,11 @@ class Judge:
         if workers is not None and (not isinstance(workers, int) or workers < 1):
             raise SqlOptError(f"workers must be a whole number of at least 1, not {workers!r}")
         self.workers = workers or max(1, (os.cpu_count() or 2) - 1)
-        try:
-            self.settings = Settings(**settings)
-        except TypeError as error:
-            names = ", ".join(asdict(Settings()))
-            raise SqlOptError(f"unknown setting ({error}); the settings are: {names}") from None
+        names = asdict(Settings())
+        unknown = next((name for name in settings if name not in names), None)
+        if unknown is not None:
+            raise SqlOptError(f"unknown setting {unknown!r}; the settings are: {', '.join(names)}")
+        self.settings = Settings(**settings)
         self._open_pool()
 
     def _open_pool(self) -> None:
@@ -89,7 +89,7 @@ class Judge:
 
     def prepare(self, task: Task) -> Brief:
         """What may be known of a task before any rewrite. Raises SqlOptError for a query that cannot be a task."""
-        path = database_path(task.database)
+        path = self._path(task)
         key = (Signature.of(path), task.query)
         if key not in self._briefs:
             try:
@@ -109,11 +109,22 @@ class Judge:
             sqlite_version=apsw.sqlite_lib_version(),
         )
 
-    def evaluate(self, task: Task, action: str | Rewrite) -> Evaluation:
-        """Judges one rewrite of the task's query. Raises SqlOptError only for a task that is none."""
+    def evaluate(self, task: Task, action: str | Rewrite, *, thorough: bool = False) -> Evaluation:
+        """Judges one rewrite of the task's query; with `thorough`, on many more small databases.
+
+        Raises SqlOptError only for a task that is none.
+        """
+        if not isinstance(action, str | Rewrite):
+            raise SqlOptError(f"an action is a text or a Rewrite, not {type(action).__name__}")
         rewrite = action if isinstance(action, Rewrite) else parse_action(action)
-        path = database_path(task.database)
-        request = {"op": "evaluate", "path": str(path), "query": task.query, "script": rewrite.script}
+        path = self._path(task)
+        request = {
+            "op": "evaluate",
+            "path": str(path),
+            "query": task.query,
+            "script": rewrite.script,
+            "thorough": thorough,
+        }
         try:
             answer = self._checked(task, self._call(request))
         except WorkerDied as error:
@@ -134,6 +145,8 @@ class Judge:
             self._open_pool()  # after a fork: the workers belong to the parent
         worker = self._slots.get()
         try:
+            if self._closed:
+                raise SqlOptError("the judge was closed")
             if worker is not None and not worker.is_running():
                 self._alive.discard(worker)  # it died between two trials, which is nobody's fault
                 worker = None
@@ -150,6 +163,14 @@ class Judge:
         finally:
             self._slots.put(worker)
         return answer
+
+    @staticmethod
+    def _path(task: Task) -> Path:
+        if not isinstance(task, Task):
+            raise SqlOptError(f"a task is a Task, not {type(task).__name__}")
+        if not all(isinstance(text, str) for text in (task.id, task.database, task.query)):
+            raise SqlOptError("a task's id, database and query must be texts")
+        return database_path(task.database)
 
     def _checked(self, task: Task, answer: dict[str, Any]) -> dict[str, Any]:
         if "error" in answer:

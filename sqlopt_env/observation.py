@@ -118,6 +118,8 @@ def _tree_counts(query: str) -> list[int]:
 def feedback(evaluation: Evaluation) -> str:
     """What the judge says to a policy that may try again."""
     lines = [f"{evaluation.outcome}: {evaluation.reason}"]
+    if evaluation.verdict is not None and evaluation.verdict.witness:
+        lines.append(f"They differ on this database:\n{evaluation.verdict.witness}")
     if evaluation.effective_speedup is not None and evaluation.index_seconds:
         lines.append(f"With the building of the indexes charged: {evaluation.effective_speedup:.2f} times as fast.")
     if evaluation.plan_after is not None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 
 import apsw
 
-from .equivalence.compare import Reference, Row, strictly_ordered
-from .equivalence.ordering import is_ordered, ranked, with_ties
+from .equivalence.compare import Reference, Row
+from .equivalence.reference import reference_for
 from .sqlite.copies import Copies, Copy
 from .sqlite.plan import explain
 from .sqlite.sandbox import Allow
@@ -65,7 +65,8 @@ def _with_help(copies: Copies, script: Script, seconds: float, allow: Allow) -> 
     """The reference of an original that is far too slow, by way of an index on every column that it reads."""
     allow("reference", 2 * seconds)
     try:
-        with copies.work.indexed(copies.helpful_indexes(script.reads), seconds):
+        with copies.work.transaction():
+            copies.work.build(copies.helpful_indexes(script.reads), seconds)
             return _reference(copies.work, script, _rows(copies.work, script, seconds), seconds, allow)
     except (apsw.InterruptError, Refusal):
         return None
@@ -79,24 +80,13 @@ def _rows(copy: Copy, script: Script, seconds: float) -> list[Row]:
         raise
     except Refusal as refusal:
         raise SqlOptError(f"the query cannot be a task: {refusal.reason}") from None
+    except apsw.TooBigError:
+        raise SqlOptError("the query cannot be a task: a text or blob is longer than cell_bytes allows") from None
     except (apsw.Error, UnicodeDecodeError) as error:
         raise SqlOptError(f"the query cannot be a task: SQLite says: {error}") from None
 
 
 def _reference(copy: Copy, script: Script, rows: list[Row], seconds: float, allow: Allow) -> Reference:
-    if not is_ordered(script.query):
-        return Reference(rows)
     allow("reference", seconds)
-    return _with_ties(copy, script, rows, seconds) or strictly_ordered(rows)
-
-
-def _with_ties(copy: Copy, script: Script, rows: list[Row], seconds: float) -> Reference | None:
-    """The reference with its tie groups, or None where they cannot be found for certain."""
-    ranking = ranked(script.query, script.columns)
-    if ranking is None:
-        return None
-    try:
-        with copy.budget(seconds), closing(copy.rows(ranking.sql)) as ranked_rows:
-            return with_ties(rows, ranking, ranked_rows)
-    except (apsw.Error, Refusal, UnicodeDecodeError):
-        return None
+    with copy.budget(seconds):
+        return reference_for(copy, script, rows)

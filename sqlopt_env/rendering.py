@@ -64,6 +64,8 @@ def _judged(evaluation: Evaluation) -> list[RenderableType]:
     if evaluation.verdict is not None:
         verdict = evaluation.verdict
         parts.append(Text(f"verdict: {verdict.status} ({verdict.reason})"))
+        if verdict.witness:
+            parts.append(_panel("they differ on", _sql(verdict.witness)))
     if evaluation.speedup is not None and evaluation.speedup_interval is not None:
         low, high = evaluation.speedup_interval
         bound = "at least " if evaluation.baseline_is_lower_bound else ""

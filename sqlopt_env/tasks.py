@@ -32,8 +32,10 @@ def load_tasks(source: TaskSource = None) -> list[Task]:
         items = _read(Path(source))
     elif isinstance(source, Mapping):
         raise SqlOptError("tasks must be a list of tasks, not a single one: put it in brackets")
-    else:
+    elif isinstance(source, Iterable):
         items = source
+    else:
+        raise SqlOptError(f"tasks must be None, a file or a list of tasks, not {type(source).__name__}")
     tasks = [item if isinstance(item, Task) else _task(item, number) for number, item in enumerate(items, 1)]
     if not tasks:
         raise SqlOptError("there are no tasks: the list is empty")
@@ -70,7 +72,7 @@ def _read(path: Path) -> Any:
         raise SqlOptError(f"there is no file {path}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SqlOptError(f"the file {path} cannot be read: {error}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SqlOptError(f"the file {path} is not JSON: {error}") from None
     if not isinstance(value, list):
         raise SqlOptError(f"the file {path} must hold a list of tasks, not {type(value).__name__}")

@@ -28,7 +28,7 @@ class Proposal:
 class Trajectory:
     """One evaluated candidate: what the policy saw, what it proposed, what the judge found, and what it was worth.
 
-    `shared` is True where the same text had been proposed before in this iteration and its evaluation was taken over.
+    `shared` is True where the same text had been judged before in this run and its evaluation was taken over.
     """
 
     task: Task

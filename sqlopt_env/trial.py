@@ -14,6 +14,7 @@ from typing import Any
 import apsw
 
 from .equivalence.compare import difference
+from .equivalence.refute import Refuter
 from .preparation import Prepared, prepare, read_original
 from .sqlite.connection import Signature
 from .sqlite.copies import Copies, IndexCost, failure
@@ -25,24 +26,28 @@ from .types import Settings, SqlOptError, Verdict
 
 LOAD_SECONDS_PER_GIB = 60.0
 SCRIPT_SECONDS = 2.0
-DATABASES_KEPT, TASKS_KEPT = 2, 64
+INSTANCE_SEED = 0
+DATABASES_KEPT, TASKS_KEPT, ROWS_KEPT = 2, 64, 1_000_000  # rows of all prepared tasks together
 
 
 def make_handler(options: dict[str, Any]) -> Handler:
-    """What a worker process runs: requests `{"op": "brief" | "evaluate", "path", "query", "script"}`."""
+    """What a worker process runs: requests `{"op": "brief" | "evaluate", "path", "query", "script", "thorough"}`."""
     bench = Bench(Settings(**options))
 
     def handle(request: dict[str, Any], allow: Allow) -> dict[str, Any]:
         try:
             if request["op"] == "brief":
                 return bench.brief(Path(request["path"]), request["query"], allow)
-            return bench.evaluate(Path(request["path"]), request["query"], request["script"], allow)
+            return bench.evaluate(
+                Path(request["path"]), request["query"], request["script"], request["thorough"], allow
+            )
         except SqlOptError as error:
             return {"error": str(error)}
+        # What comes here is not of the script, but of the database or of the task's query.
         except (MemoryError, apsw.NoMemError):
-            return _ended("memory", "it needs more memory than a worker may use")
-        except apsw.Error as error:  # not of the script: of the database or of the task's query
-            return {"error": f"SQLite says: {error}"}
+            return {"error": "the task needs more memory than a worker may use (memory_bytes)"}
+        except (apsw.Error, OSError) as error:
+            return {"error": f"the task cannot be prepared: {error}"}
 
     return handle
 
@@ -66,7 +71,7 @@ class Bench:
             "row_counts": copies.row_counts,
         }
 
-    def evaluate(self, path: Path, query: str, text: str, allow: Allow) -> dict[str, Any]:
+    def evaluate(self, path: Path, query: str, text: str, thorough: bool, allow: Allow) -> dict[str, Any]:
         """One trial, from the text of a script to an outcome."""
         signature = Signature.of(path)
         copies = self._copies(signature, path, allow)
@@ -76,14 +81,24 @@ class Bench:
             allow("script", SCRIPT_SECONDS)
             script = read_script(copies.blank.connection, copies.blank.authorizer, text, self._settings)
             found |= {"indexes": script.indexes, "query": script.query}
-            self._try(copies, prepared, script, found, allow)
+            self._try(copies, prepared, script, thorough, found, allow)
         except Refusal as refusal:
             found |= _ended(refusal.outcome, refusal.reason)
         except (MemoryError, apsw.NoMemError):
             found |= _ended("memory", "it needs more memory than a worker may use")
+        except Exception as error:  # a fault of the judge, which must neither stop a run nor be paid
+            found |= _ended("crashed", f"the judge failed on it ({type(error).__name__}: {error})".replace("\n", " "))
         return found
 
-    def _try(self, copies: Copies, prepared: Prepared, script: Script, found: dict[str, Any], allow: Allow) -> None:
+    def _try(
+        self,
+        copies: Copies,
+        prepared: Prepared,
+        script: Script,
+        thorough: bool,
+        found: dict[str, Any],
+        allow: Allow,
+    ) -> None:
         settings = self._settings
         if script.columns != prepared.script.columns:
             problem = f"the rewrite returns {_columns(script)}, the original {prepared.script.columns}"
@@ -94,14 +109,38 @@ class Bench:
                 "unverified",
                 f"the original's rows could not be had within {settings.reference_timeout:g} s, even with indexes",
             )
+        count = settings.thorough_instances if thorough else settings.instances
+        instances = self._search(copies, prepared, script, count, found, allow)
         allow("index", settings.timeout)
-        with copies.work.indexed(script.indexes, settings.timeout) as cost:
+        with copies.work.transaction():
+            cost = copies.work.build(script.indexes, settings.timeout)
             found |= {"index_seconds": cost.amount, "index_bytes": cost.bytes}
-            seen = self._check(copies, prepared, script, found, allow)
+            seen = self._check(copies, prepared, script, instances, found, allow)
             found["plan_after"] = asdict(explain(copies.work.connection, script.query))
             found |= self._priced(prepared, self._measure(copies, prepared, script, seen, allow), cost)
 
-    def _check(self, copies: Copies, prepared: Prepared, script: Script, found: dict[str, Any], allow: Allow) -> int:
+    def _search(
+        self, copies: Copies, prepared: Prepared, script: Script, count: int, found: dict[str, Any], allow: Allow
+    ) -> int:
+        """The same rows on small databases made for this pair? On how many."""
+        seconds = self._settings.timeout
+        allow("instances", 2 * seconds)
+        search = Refuter(copies.instance).search(prepared.script, script, count, INSTANCE_SEED, seconds)
+        if search.difference:
+            problem = f"on a small database, {search.difference}"
+            found["verdict"] = asdict(Verdict("refuted", search.agreed, problem, search.witness))
+            raise Refusal("refuted", problem)
+        return search.agreed
+
+    def _check(
+        self,
+        copies: Copies,
+        prepared: Prepared,
+        script: Script,
+        instances: int,
+        found: dict[str, Any],
+        allow: Allow,
+    ) -> int:
         """The same rows on the real database? The CPU nanoseconds that it took to see."""
         assert prepared.reference is not None
         seconds = self._settings.timeout
@@ -117,9 +156,10 @@ class Bench:
         except apsw.Error as error:
             raise failure(error) from None
         if problem:
-            found["verdict"] = asdict(Verdict("refuted", 0, problem))
+            found["verdict"] = asdict(Verdict("refuted", instances, problem))
             raise Refusal("refuted", problem)
-        found["verdict"] = asdict(Verdict("tested", 1, "equal results on the real database"))
+        reason = f"equal results on the real database and {instances} small ones"
+        found["verdict"] = asdict(Verdict("tested", instances + 1, reason))
         return cpu_clock() - start
 
     def _measure(self, copies: Copies, prepared: Prepared, script: Script, seen: int, allow: Allow) -> Comparison:
@@ -188,11 +228,14 @@ class Bench:
     def _prepared(self, signature: Signature, copies: Copies, query: str, allow: Allow) -> Prepared:
         key = (signature, query)
         if key not in self._tasks:
-            if len(self._tasks) >= TASKS_KEPT:
-                self._tasks.popitem(last=False)
             self._tasks[key] = prepare(copies, query, self._settings, allow)
+            while len(self._tasks) > 1 and (len(self._tasks) > TASKS_KEPT or self._rows_kept() > ROWS_KEPT):
+                self._tasks.popitem(last=False)
         self._tasks.move_to_end(key)
         return self._tasks[key]
+
+    def _rows_kept(self) -> int:
+        return sum(len(task.reference.rows) for task in self._tasks.values() if task.reference is not None)
 
 
 def _times(ratio: float) -> str:

@@ -5,7 +5,7 @@ Frozen records without behaviour beyond turning themselves into JSON and text an
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 Outcome = Literal[
@@ -67,11 +67,16 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Is the rewrite the same query? `instances` counts the databases on which both agreed."""
+    """Is the rewrite the same query? `instances` counts the databases on which both agreed.
+
+    `witness` holds the INSERT statements of a small database on which they differ; it is empty where they differ on
+    the task's own database, or on one without rows.
+    """
 
     status: Status
     instances: int = 0
     reason: str = ""
+    witness: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,8 @@ class Settings:
     timeout: float = 2.0  # seconds that one execution, or one index build, may take
     reference_timeout: float = 30.0  # seconds for the rows of an original that is over `timeout`, with indexes
     measure_seconds: float = 3.0  # seconds after which no further round of timing begins
+    instances: int = 16  # small databases on which every rewrite is compared with the original
+    thorough_instances: int = 100  # the same for a rewrite that is about to be kept
     amortize_over: float = 100.0  # executions over which the cost of building the indexes is spread
     max_rows: int = 1_000_000
     max_result_bytes: int = 256 * 2**20
@@ -92,10 +99,27 @@ class Settings:
     def __post_init__(self) -> None:
         if self.measure not in get_args(Measure):
             raise SqlOptError(f"measure must be one of {', '.join(get_args(Measure))}, not {self.measure!r}")
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name != "measure" and not (isinstance(value, int | float) and value > 0):
-                raise SqlOptError(f"{field.name} must be a number above 0, not {value!r}")
+        for name, least, most in (
+            ("timeout", 0.001, 1e6),
+            ("reference_timeout", 0.001, 1e6),
+            ("measure_seconds", 0.001, 1e6),
+            ("amortize_over", 1e-9, 1e18),
+        ):
+            value = getattr(self, name)
+            if not (isinstance(value, int | float) and least <= value <= most):
+                raise SqlOptError(f"{name} must be a number from {least:g} to {most:g}, not {value!r}")
+        for name, smallest, largest in (
+            ("instances", 0, 10**6),
+            ("thorough_instances", 0, 10**6),
+            ("max_rows", 1, 10**9),
+            ("max_result_bytes", 1, 2**40),
+            ("memory_bytes", 2**26, 2**50),
+            ("cell_bytes", 100, 10**9),
+            ("script_bytes", 1, 10**9),
+        ):
+            value = getattr(self, name)
+            if not (type(value) is int and smallest <= value <= largest):
+                raise SqlOptError(f"{name} must be a whole number from {smallest:,} to {largest:,}, not {value!r}")
 
 
 @dataclass(frozen=True, slots=True)

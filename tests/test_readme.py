@@ -36,11 +36,9 @@ def test_an_own_query_on_an_own_database_runs_as_shown() -> None:
 
 def test_the_policy_of_ones_own_trains_as_shown(tmp_path: Path) -> None:
     (tmp_path / "my_module.py").write_text(BLOCKS[2], encoding="utf-8")
+    sqlopt = str(Path(sys.executable).with_name("sqlopt"))
     arguments = "train", "--policy", "my_module:IndexOnCity", "--iterations", "0", "--candidates", "1"
-    program = (
-        f"import sys; sys.path.insert(0, '.'); from sqlopt_env.cli import main; sys.argv[1:] = {arguments}; main()"
-    )
-    assert "iteration  0: success" in run("-c", program, cwd=tmp_path)
+    assert "iteration  0: success" in run(sqlopt, *arguments, cwd=tmp_path)
 
 
 @pytest.mark.parametrize("name", ["gym_loop.py", "own_policy.py"])

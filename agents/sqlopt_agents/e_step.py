@@ -35,8 +35,7 @@ class _Candidate:
 class EStep:
     """Samples and judges. What the run's folder already holds is taken over, so that a killed run goes on.
 
-    Equal texts of one task in one iteration are judged once; the others share the evaluation. Every iteration
-    measures anew.
+    Equal texts of one task are judged once in a run; the others share the evaluation.
     """
 
     def __init__(
@@ -55,6 +54,9 @@ class EStep:
         self._watcher = watcher
         self._policy_name = policy_name
         self._versions = versions()
+        self._known: dict[tuple[str, str], Evaluation] = {}  # by task id and text
+        for trajectory in folder.trajectories.values():
+            self._remember(trajectory)
 
     def run(self, policy: Policy, iteration: int, tasks: Sequence[Task]) -> list[Trajectory]:
         """Every candidate of every task, in their order.
@@ -79,15 +81,11 @@ class EStep:
         numbers = range(self._config.candidates)
         return [self._folder.trajectories[iteration, task.id, number] for task in tasks for number in numbers]
 
-    def confirmed(self, trajectory: Trajectory) -> bool:
-        """Whether a second, independent measurement finds a success again; one for each distinct rewrite of a run."""
-        return self.confirmation(trajectory).success
-
     def confirmation(self, trajectory: Trajectory) -> Trajectory:
-        """The second measurement of a trajectory's rewrite, made now if there is none yet."""
+        """A second, independent measurement of a trajectory's rewrite; one for each distinct rewrite of a run."""
         known = self._folder.confirmation(trajectory)
         if known is None:
-            evaluation = self._judge.evaluate(trajectory.task, trajectory.proposal.text)
+            evaluation = self._judge.evaluate(trajectory.task, trajectory.proposal.text, thorough=True)
             candidate = _Candidate(trajectory.candidate, trajectory.task, trajectory.observation, trajectory.proposal)
             known = self._judged(trajectory.iteration, candidate, evaluation, shared=False)
             self._folder.add_confirmation(known)
@@ -103,14 +101,13 @@ class EStep:
             return
         observation = observe(self._judge.prepare(task))
         rng = np.random.default_rng(np.random.SeedSequence([self._config.seed, SAMPLE_SEED, iteration, number]))
-        known = {trajectory.proposal.text: trajectory.evaluation for trajectory in logged}
         groups: dict[str, list[_Candidate]] = {}
         for key, proposal in zip(keys, self._proposals(policy, observation, rng), strict=True):
             if key in self._folder.trajectories:
                 continue
             candidate = _Candidate(key[2], task, observation, proposal)
-            if proposal.text in known:
-                self._add(iteration, candidate, known[proposal.text], shared=True)
+            if (task.id, proposal.text) in self._known:
+                self._add(iteration, candidate, self._known[task.id, proposal.text], shared=True)
             else:
                 groups.setdefault(proposal.text, []).append(candidate)
         yield from groups.values()
@@ -118,8 +115,8 @@ class EStep:
     def _proposals(self, policy: Policy, observation: Observation, rng: np.random.Generator) -> list[Proposal]:
         n = self._config.candidates
         proposals = policy.propose(observation, n, rng)
-        if not isinstance(proposals, list) or not all(isinstance(proposal, Proposal) for proposal in proposals):
-            raise SqlOptError("the policy's propose() must return a list of Proposal")
+        if not isinstance(proposals, list) or not all(_is_proposal(proposal) for proposal in proposals):
+            raise SqlOptError("the policy's propose() must return a list of Proposal, made of texts")
         if len(proposals) != n:
             raise SqlOptError(f"the policy gave {len(proposals)} proposals where {n} were asked for")
         return proposals
@@ -131,7 +128,12 @@ class EStep:
     def _add(self, iteration: int, candidate: _Candidate, evaluation: Evaluation, *, shared: bool) -> None:
         trajectory = self._judged(iteration, candidate, evaluation, shared=shared)
         self._folder.add(trajectory)
+        self._remember(trajectory)
         self._watcher.candidate_judged(trajectory)
+
+    def _remember(self, trajectory: Trajectory) -> None:
+        if trajectory.evaluation.outcome != "crashed":  # whose fault that was is not known
+            self._known[trajectory.task.id, trajectory.proposal.text] = trajectory.evaluation
 
     def _judged(self, iteration: int, candidate: _Candidate, evaluation: Evaluation, *, shared: bool) -> Trajectory:
         return Trajectory(
@@ -148,6 +150,13 @@ class EStep:
             shared=shared,
             versions=self._versions,
         )
+
+
+def _is_proposal(value: object) -> bool:
+    if not isinstance(value, Proposal):
+        return False
+    texts = (value.text, value.explanation, value.optimization_type, *value.techniques)
+    return all(isinstance(text, str) for text in texts)
 
 
 def is_success(evaluation: Evaluation, threshold: float) -> bool:

@@ -61,8 +61,8 @@ def make_policy(name: str) -> Policy:
         )
     try:
         policy = getattr(importlib.import_module(module), attribute)()
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
-        raise SqlOptError(f"the policy {name} cannot be made: {error}") from error
+    except Exception as error:
+        raise SqlOptError(f"the policy {name} cannot be made: {type(error).__name__}: {error}") from error
     if not isinstance(policy, Policy):
         raise SqlOptError(f"the policy {name} has no method propose(observation, n, rng)")
     return policy

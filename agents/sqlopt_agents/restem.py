@@ -20,7 +20,7 @@ from sqlopt_env.fingerprint import fingerprint
 from sqlopt_env.judge import Judge
 from sqlopt_env.reward import LogReward, RewardFunction
 from sqlopt_env.trajectory import Trajectory
-from sqlopt_env.types import Task
+from sqlopt_env.types import SqlOptError, Task
 from sqlopt_env.version import versions
 
 from .config import Config, IterationMetrics, Watcher
@@ -72,6 +72,9 @@ class ReSTEM:
 
     def run(self) -> Result:
         """All iterations, or those until Ctrl-C."""
+        done = max((iteration for iteration, _, _ in self._folder.trajectories), default=0)
+        if done > self._config.iterations:
+            raise SqlOptError(f"the run has come to iteration {done} already: give --iterations {done} or more")
         policies = [self._initial]
         interrupted = False
         try:
@@ -122,7 +125,7 @@ class ReSTEM:
         kept: dict[str, Trajectory] = {}
         for trajectory in sorted(successes, key=lambda t: len(t.proposal.techniques)):
             form = fingerprint(trajectory.evaluation.rewrite)
-            if len(kept) < self._config.keep and form not in kept and self._e_step.confirmed(trajectory):
+            if len(kept) < self._config.keep and form not in kept and self._e_step.confirmation(trajectory).success:
                 kept[form] = trajectory
         return list(kept.values())
 

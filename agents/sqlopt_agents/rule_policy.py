@@ -17,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sqlopt_env.observation import Observation, plan_counts
+from sqlopt_env.observation import PLAN_WORDS, Observation, plan_counts
 from sqlopt_env.trajectory import Proposal, Trajectory
 from sqlopt_env.types import Plan, SqlOptError
 
@@ -27,8 +27,7 @@ from .rules.base import KINDS, Draft
 
 STOP = "stop"
 MAX_STEPS = 5
-_CHANGES = ("scans", "searches", "covering_indexes", "automatic_indexes", "temp_b_trees", "correlated_subqueries",
-            "list_subqueries", "materialized", "co_routines", "compounds")  # fmt: skip
+_CHANGES = tuple(PLAN_WORDS)
 FEATURES: tuple[str, ...] = (
     *(f"technique {module.NAME}" for module in RULES),
     *(f"change {name}" for name in _CHANGES),
@@ -61,7 +60,7 @@ class _Step:
 class RulePolicy:
     """The policy of this module. `weights` are in the order of FEATURES.
 
-    `temperature` divides the scores before sampling; `l2` is the penalty on the squared weights in the M-step.
+    `l2` is the penalty on the squared weights in the M-step; `action_cost` makes longer answers count less there.
     """
 
     def __init__(self, weights: Vector | None = None, *, l2: float = 0.0003, action_cost: float = 0.1) -> None:
@@ -94,7 +93,12 @@ class RulePolicy:
 
     def save(self, path: Path) -> None:
         weights = {name: round(float(weight), 6) for name, weight in zip(FEATURES, self.weights, strict=True)}
-        path.write_text(json.dumps({"format": _FORMAT, "l2": self.l2, "weights": weights}, indent=1) + "\n")
+        path.write_text(
+            json.dumps(
+                {"format": _FORMAT, "l2": self.l2, "action_cost": self.action_cost, "weights": weights}, indent=1
+            )
+            + "\n"
+        )
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -103,7 +107,9 @@ class RulePolicy:
             if data["format"] != _FORMAT:
                 raise SqlOptError(f"{path} holds {data['format']!r}, not {_FORMAT!r}")
             weights = np.array([float(data["weights"].get(name, 0.0)) for name in FEATURES])
-            return cls(weights, l2=float(data["l2"]))
+            if not np.isfinite(weights).all():
+                raise SqlOptError(f"{path} holds weights that are not finite numbers")
+            return cls(weights, l2=float(data["l2"]), action_cost=float(data["action_cost"]))
         except FileNotFoundError:
             raise SqlOptError(f"there is no policy file {path}") from None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

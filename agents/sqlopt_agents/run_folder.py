@@ -74,7 +74,8 @@ class RunFolder:
 
     def write_json(self, name: str, value: Any) -> None:
         def write(path: Path) -> None:
-            path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+            path.write_bytes(text.encode("utf-8", "backslashreplace"))  # a lone surrogate as JSON's own escape
 
         self._replace(name, write)
 

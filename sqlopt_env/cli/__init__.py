@@ -25,8 +25,9 @@ def main() -> None:
     """The console script: a user's mistake is one sentence on standard error and exit code 2."""
     try:
         app()
-    except SqlOptError as error:
-        Console(stderr=True, soft_wrap=True).print(f"sqlopt: {error}", markup=False, highlight=False, style="red")
-        sys.exit(2)
     except BrokenPipeError:
         sys.exit(1)
+    except (SqlOptError, OSError) as error:
+        sentence = " ".join(str(error).split())
+        Console(stderr=True, soft_wrap=True).print(f"sqlopt: {sentence}", markup=False, highlight=False, style="red")
+        sys.exit(2)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +23,7 @@ from sqlopt_curricula import Stage1
 from ..judge import Judge
 from ..reward import reward_function
 from ..tasks import load_tasks
-from ..trajectory import Trajectory
+from ..trajectory import Trajectory, TrajectoryLog
 from ..types import SqlOptError, Task
 from ..version import versions
 
@@ -56,6 +58,7 @@ def train(
     config = Config(iterations, candidates, threshold, keep, validation, seed)
     stage1 = Stage1()
     chosen = load_tasks(tasks) if tasks else list(stage1)
+    sys.path.append(os.getcwd())  # where a policy of one's own lies; last, so that it shadows nothing
     made, paid = make_policy(policy), reward_function(reward)
     console = Console(soft_wrap=True)
     with Judge(workers=workers, measure=measure, timeout=timeout) as judge:
@@ -95,8 +98,13 @@ def _agreed(config: Config, tasks: list[Task], judge: Judge, **names: str) -> di
 
 
 def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    """Of the database file, and of its write-ahead log where there is one."""
+    digest = hashlib.sha256()
+    for part in (path, path.with_name(path.name + "-wal")):
+        if part.exists():
+            with part.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
 
 
 def _decisive(all_versions: dict[str, str]) -> dict[str, str]:
@@ -106,9 +114,11 @@ def _decisive(all_versions: dict[str, str]) -> dict[str, str]:
 def _move_aside(out: Path, console: Console) -> None:
     if not (out / "run.json").exists():
         return  # RunFolder says what is wrong with any other folder that is not empty
-    number = next(n for n in range(1, 10_000) if not out.with_name(f"{out.name}.{n}").exists())
-    aside = out.with_name(f"{out.name}.{number}")
-    out.rename(aside)
+    out = out.resolve()
+    with TrajectoryLog(out / "trajectories.jsonl"):  # refuses while another process writes there
+        number = next(n for n in range(1, 10_000) if not out.with_name(f"{out.name}.{n}").exists())
+        aside = out.with_name(f"{out.name}.{number}")
+        out.rename(aside)
     console.print(f"The earlier run is kept in {aside}.", highlight=False)
 
 

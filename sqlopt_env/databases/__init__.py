@@ -27,9 +27,12 @@ def database_path(name: str) -> Path:
         if not is_current(path, domain):
             build(domain, path, seed=0, scale=1)
         return path
-    path = Path(name).expanduser()
-    if path.is_file():
-        return path
+    try:
+        path = Path(name).expanduser()
+        if path.is_file():
+            return path
+    except (OSError, RuntimeError, ValueError):  # too long, an unknown user's home, a NUL character
+        pass
     known = ", ".join(DOMAINS)
     raise SqlOptError(f"unknown database {name!r}: it is neither a built-in one ({known}) nor an existing file")
 

@@ -43,8 +43,8 @@ def build(domain: Domain, path: Path, *, seed: int, scale: int) -> None:
         _write(domain, name, seed, scale)
         os.chmod(name, 0o644)
         os.replace(name, path)
-    except OSError as error:
-        raise SqlOptError(f"the database cannot be written to {path}: {error.strerror}") from error
+    except (OSError, apsw.Error) as error:
+        raise SqlOptError(f"the database cannot be written to {path}: {error}") from error
     finally:
         if os.path.exists(name):
             os.unlink(name)

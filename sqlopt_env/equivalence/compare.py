@@ -8,10 +8,11 @@ other. Columns are counted, their names do not matter.
 from __future__ import annotations
 
 import marshal
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from math import isclose
+from math import inf, isclose
 from typing import TypeAlias
 
 Value: TypeAlias = int | float | str | bytes | None
@@ -19,7 +20,7 @@ Row: TypeAlias = tuple[Value, ...]
 
 RELATIVE = 1e-9
 CHUNK = 256
-MATCHED_EXHAUSTIVELY = 400  # rows that differ in floats alone are paired off in full up to this many
+MATCHED_EXHAUSTIVELY = 400  # rows of one pool that differ in floats alone are paired off to the full up to this many
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,8 @@ def difference(reference: Reference, rows: Iterable[Row]) -> str:
             break
         tail += chunk
     if agreed + len(tail) != len(reference.rows):
-        more = agreed + len(tail) > len(reference.rows)
-        return _count_sentence(agreed + len(tail), len(reference.rows), at_least=more)
+        unread = next(chunks, None) is not None
+        return _count_sentence(agreed + len(tail), len(reference.rows), at_least=unread)
     if reference.groups is None:
         return bag_difference(reference.rows[agreed:], tail)
     return _order_difference(reference, agreed, tail)
@@ -150,14 +151,15 @@ def _has_float(row: Row) -> bool:
 
 def _nearly(spare: list[Row], unmatched: list[Row], all_of_it: bool) -> str:
     """Pairs rows that differ only by the tolerance of their floats."""
+    floats = {i for row in (*spare, *unmatched) for i, value in enumerate(row) if isinstance(value, float)}
     pools: dict[bytes, list[Row]] = {}
     for row in spare:
-        pools.setdefault(_shape(row), []).append(row)
+        pools.setdefault(_shape(row, floats), []).append(row)
     wanted: dict[bytes, list[Row]] = {}
     for row in unmatched:
-        wanted.setdefault(_shape(row), []).append(row)
+        wanted.setdefault(_shape(row, floats), []).append(row)
     for shape, rows in wanted.items():
-        lonely = _unpaired(rows, pools.get(shape, []))
+        lonely = _unpaired(rows, pools.get(shape, []), min(floats))
         if lonely is not None:
             return f"the rewrite returns the row {shown(lonely)}, which the original does not"
     if all_of_it and len(unmatched) != len(spare):
@@ -165,38 +167,47 @@ def _nearly(spare: list[Row], unmatched: list[Row], all_of_it: bool) -> str:
     return ""
 
 
-def _shape(row: Row) -> bytes:
-    """What rows within tolerance of each other share: all but the numbers, which are compared one by one."""
-    return marshal.dumps(tuple("#" if isinstance(v, float | int) else (v, 0) for v in row), 2)
+def _shape(row: Row, floats: set[int]) -> bytes:
+    """What rows within tolerance of each other share: all but the numbers in the columns that hold floats."""
+    parts = ("#" if i in floats and isinstance(v, float | int) else (v, 0) for i, v in enumerate(row))
+    return marshal.dumps(tuple(parts), 2)
 
 
-def _unpaired(rows: list[Row], pool: list[Row]) -> Row | None:
-    """A row that finds no partner of its own in the pool, or None."""
+def _unpaired(rows: list[Row], pool: list[Row], column: int) -> Row | None:
+    """A row that finds no partner of its own in the pool, or None. `column` is the first that holds floats.
+
+    Small pools are matched to the full (Kuhn's augmenting paths); in large ones each row takes the first free partner
+    whose value in `column` is near.
+    """
     if len(rows) > len(pool):
         return rows[-1]
-    if len(pool) > MATCHED_EXHAUSTIVELY:
-        ordered = zip(sorted(rows, key=_numbers), sorted(pool, key=_numbers), strict=False)
-        return next((row for row, other in ordered if not _same(row, other)), None)
+    pool = sorted(pool, key=lambda row: _number(row[column]))
+    values = [_number(row[column]) for row in pool]
     partner: dict[int, int] = {}
 
-    def place(i: int, seen: set[int], near: Callable[[int, int], bool]) -> bool:
-        """Kuhn's augmenting path."""
-        for j in range(len(pool)):
-            if j not in seen and near(i, j):
-                seen.add(j)
-                if j not in partner or place(partner[j], seen, near):
-                    partner[j] = i
-                    return True
+    def near(row: Row) -> range:
+        value = _number(row[column])
+        margin = abs(value) * 2 * RELATIVE if abs(value) < inf else 0.0
+        return range(bisect_left(values, value - margin), bisect_right(values, value + margin))
+
+    def place(i: int, seen: set[int]) -> bool:
+        for j in near(rows[i]):
+            if j in seen or not _same(rows[i], pool[j]):
+                continue
+            seen.add(j)
+            if j not in partner or (len(pool) <= MATCHED_EXHAUSTIVELY and place(partner[j], seen)):
+                partner[j] = i
+                return True
         return False
 
-    for i, row in enumerate(rows):
-        if not place(i, set(), lambda a, b: _same(rows[a], pool[b])):
-            return row
-    return None
+    return next((row for i, row in enumerate(rows) if not place(i, set())), None)
 
 
-def _numbers(row: Row) -> list[float]:
-    return [float(v) for v in row if isinstance(v, float | int)]
+def _number(value: Value) -> float:
+    """What rows of one pool are sorted by; what is no number is the same in all of them."""
+    if isinstance(value, int):
+        return float(value) if abs(value) < 2**1000 else inf
+    return value if isinstance(value, float) else 0.0
 
 
 def _same(one: Row, other: Row) -> bool:

@@ -8,6 +8,7 @@ original's own result as a legal answer, or anything fails, the original's very 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import groupby
 
 import sqlglot
@@ -29,16 +30,18 @@ class RankedQuery:
         self.limit = limit
 
 
+@lru_cache(maxsize=256)
 def is_ordered(query: str) -> bool:
     """Whether the outermost query has ORDER BY; True also where sqlglot cannot tell (the strict side)."""
     tree = _parsed(query)
-    return tree is None or tree.args.get("order") is not None
+    return tree is None or (not isinstance(tree, exp.Values) and tree.args.get("order") is not None)
 
 
+@lru_cache(maxsize=256)
 def ranked(query: str, columns: int) -> RankedQuery | None:
     """The query that ranks an ordered original's rows, or None where its terms cannot be found for certain."""
     tree = _parsed(query)
-    if tree is None:
+    if not isinstance(tree, exp.Query):
         return None
     window = _window(tree)
     if window is None:
@@ -64,14 +67,14 @@ def with_ties(original: Sequence[Row], ranking: RankedQuery, rows: Iterable[Row]
     return None if difference(shuffled, original) else reference
 
 
-def _parsed(query: str) -> exp.Query | None:
+def _parsed(query: str) -> exp.Query | exp.Values | None:
     try:
         tree = sqlglot.parse_one(query, dialect="sqlite")
     except (SqlglotError, RecursionError):
         return None
     while isinstance(tree, exp.Subquery) and not tree.alias:
         tree = tree.this
-    return tree if isinstance(tree, exp.Query) else None
+    return tree if isinstance(tree, exp.Query | exp.Values) else None
 
 
 def _window(tree: exp.Query) -> tuple[int, int | None] | None:
@@ -83,6 +86,9 @@ def _window(tree: exp.Query) -> tuple[int, int | None] | None:
             values.append(None)
             continue
         value = node.expression
+        if isinstance(value, exp.Neg) and clause == "limit" and isinstance(value.this, exp.Literal):
+            values.append(None)  # a negative LIMIT is none
+            continue
         if not (isinstance(value, exp.Literal) and not value.is_string and value.this.isdigit()):
             return None
         values.append(int(value.this))
@@ -116,15 +122,18 @@ def _with_keys(tree: exp.Query, terms: list[exp.Expr], columns: int) -> exp.Sele
 
 def _key_expression(term: exp.Expr, outputs: list[exp.Expr], columns: int, distinct: bool) -> exp.Expr | None:
     """What an ORDER BY term stands for, by SQLite's rule: a position, an output's name, or an expression."""
-    bare = term.this if isinstance(term, exp.Collate) else term
+    bare = term
+    while isinstance(bare, exp.Collate | exp.Paren):  # SQLite looks through both
+        bare = bare.this
     if isinstance(bare, exp.Literal):
         position = int(bare.this) if not bare.is_string and bare.this.isdigit() else 0
         plain = len(outputs) == columns and not any(output.is_star for output in outputs)
         return outputs[position - 1].unalias() if plain and 1 <= position <= columns else None
     if isinstance(bare, exp.Column) and not bare.table:
+        stars = any(output.is_star for output in outputs)
         for output in outputs:
             if output.alias_or_name.lower() == bare.name.lower():
-                return output.unalias()
+                return None if stars else output.unalias()  # a star may hold that name too, and come first
     if distinct and bare not in [output.unalias() for output in outputs]:
         return None  # another column would tell apart rows that DISTINCT holds to be one
     return bare
@@ -134,6 +143,8 @@ def _term_over(term: exp.Ordered, column: str) -> str:
     """The ORDER BY term with its direction, NULL order and collation, over the appended column."""
     over = term.copy()
     name = exp.column(exp.to_identifier(column, quoted=True))
+    while isinstance(over.this, exp.Paren):
+        over.set("this", over.this.this)
     if isinstance(over.this, exp.Collate):
         over.this.set("this", name)
     else:

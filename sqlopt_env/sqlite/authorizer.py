@@ -24,7 +24,7 @@ FUNCTIONS = frozenset(
     log2 lower ltrim match max median min mod nth_value ntile nullif octet_length percent_rank percentile
     percentile_cont percentile_disc pi pow power printf quote radians rank replace round row_number rtrim sign sin
     sinh sqrt strftime string_agg substr substring sum tan tanh time timediff total trim trunc typeof unhex unicode
-    unistr unistr_quote unixepoch unlikely upper zeroblob
+    unistr unistr_quote unixepoch unlikely upper zeroblob bm25 highlight snippet
     """.split()
 )
 _RESERVED = ("sqlite_", "pragma_")

@@ -6,7 +6,8 @@ Nothing here judges anything: it gives connections that a rewrite may be run on 
 from __future__ import annotations
 
 import os
-from contextlib import closing
+import re
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -18,6 +19,8 @@ from ..types import Settings, SqlOptError
 FROZEN_NOW = "2025-01-01 00:00:00"  # the shop's data end the day before
 _FROZEN_JULIAN_MS = 212_602_449_600_000  # FROZEN_NOW in milliseconds since noon on 24 November 4714 BC
 _VFS_NAME = "sqlopt-frozen-clock"
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_KEYWORDS = frozenset(keyword.upper() for keyword in apsw.keywords)
 
 
 class _FrozenClock(apsw.VFS):
@@ -60,8 +63,11 @@ def open_copy(path: Path) -> apsw.Connection:
 def _open_read_only(path: Path) -> apsw.Connection:
     if not path.is_file():
         raise SqlOptError(f"there is no database file {path}")
-    with path.open("rb") as file:
-        header = file.read(20)
+    try:
+        with path.open("rb") as file:
+            header = file.read(20)
+    except OSError as error:
+        raise SqlOptError(f"the database file {path} cannot be read: {error.strerror}") from None
     # A write-ahead-log database without a log: a plain read-only connection would leave two files beside it.
     log = path.with_name(path.name + "-wal")
     idle_wal = header[18:20] == b"\x02\x02" and not (log.exists() and log.stat().st_size)
@@ -77,10 +83,10 @@ def blank_copy(source: apsw.Connection) -> apsw.Connection:
     for kind, name, sql in ((str(kind), str(name), str(sql)) for kind, name, sql in created.fetchall()):
         if kind == "trigger" or name in shadows or name.startswith("sqlite_"):
             continue
-        try:
+        # What cannot be made here (a view of a table that is gone, a collation that only its program knows) is left
+        # out: a query that uses it is told so by SQLite.
+        with suppress(apsw.Error):
             blank.execute(sql)
-        except apsw.Error as error:
-            raise SqlOptError(f"the {kind} {name} of the database cannot be used: {error}") from error
     return blank
 
 
@@ -107,12 +113,13 @@ def table_names(connection: apsw.Connection) -> list[str]:
 
 
 def all_columns(connection: apsw.Connection) -> list[tuple[str, str]]:
-    """(table, column) of every table and view, generated columns included."""
-    return [
-        (table, row[1])
-        for table in table_names(connection)
-        for row in connection.execute(f"PRAGMA main.table_xinfo({quoted(table)})")
-    ]
+    """(table, column) of every table and view, generated columns included; broken views are left out."""
+    found = []
+    for table in table_names(connection):
+        with suppress(apsw.Error):
+            columns = connection.execute(f"PRAGMA main.table_xinfo({quoted(table)})").fetchall()
+            found += [(table, str(row[1])) for row in columns]
+    return found
 
 
 def row_counts(connection: apsw.Connection) -> list[tuple[str, int]]:
@@ -144,18 +151,29 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def identifier(name: str) -> str:
+    """The name as SQL, quoted only where it must be."""
+    return name if _PLAIN.match(name) and name.upper() not in _KEYWORDS else quoted(name)
+
+
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Tells whether a file is still the one that was copied."""
+    """Tells whether a database is still the one that was copied; a commit may change its write-ahead log alone."""
 
     path: str
     size: int
     modified_ns: int
+    log_size: int
+    log_modified_ns: int
 
     @classmethod
     def of(cls, path: Path) -> Signature:
         try:
             status = os.stat(path)
         except OSError as error:
-            raise SqlOptError(f"there is no database file {path}") from error
-        return cls(str(path), status.st_size, status.st_mtime_ns)
+            raise SqlOptError(f"the database file {path} cannot be read: {error.strerror}") from error
+        try:
+            log = os.stat(f"{path}-wal")
+        except OSError:
+            return cls(str(path), status.st_size, status.st_mtime_ns, 0, 0)
+        return cls(str(path), status.st_size, status.st_mtime_ns, log.st_size, log.st_mtime_ns)

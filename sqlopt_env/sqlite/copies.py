@@ -68,19 +68,17 @@ class Copy:
             cursor.close(True)
 
     @contextmanager
-    def indexed(self, statements: Sequence[str], seconds: float) -> Iterator[IndexCost]:
-        """Builds indexes, and takes them away again at the end: afterwards every byte is as before.
-
-        Raises Refusal where SQLite refuses one or `seconds` do not suffice.
-        """
+    def transaction(self) -> Iterator[None]:
+        """Takes back at the end what is done while this is open: afterwards every byte is as before."""
         self.connection.execute("BEGIN")
         try:
-            yield self._built(statements, seconds)
+            yield
         finally:
             if self.connection.in_transaction:  # an interrupted CREATE INDEX has rolled back already
                 self.connection.execute("ROLLBACK")
 
-    def _built(self, statements: Sequence[str], seconds: float) -> IndexCost:
+    def build(self, statements: Sequence[str], seconds: float) -> IndexCost:
+        """Builds indexes, inside a transaction. Raises Refusal where SQLite refuses one or `seconds` do not suffice."""
         before = self._pages()
         try:
             with self.budget(seconds), self.authorizer.guarded():
@@ -103,8 +101,12 @@ class Copy:
 
 
 class Copies:
-    """`clean` never has an index added: originals run there. On `work` a rewrite's indexes are built inside a
-    transaction that is rolled back. `blank` has the schema without rows: scripts are read there."""
+    """The copies of one database.
+
+    `clean` never has an index added: originals run there. On `work` a rewrite's indexes are built inside a transaction
+    that is rolled back. `blank` has the schema without rows: scripts are read there. `instance` has it too, and is
+    filled with small databases.
+    """
 
     def __init__(self, path: Path, settings: Settings) -> None:
         source = open_copy(path)
@@ -112,6 +114,7 @@ class Copies:
         twin = open_copy(path)
         self.work = Copy(twin, settings)
         self.blank = Copy(blank_copy(source), settings)
+        self.instance = Copy(blank_copy(source), settings)
         for copy in (self.clean, self.work):
             # All of it in the cache: SQLite's default of 2 MB makes every scan of a larger table miss.
             copy.connection.pragma("cache_size", int(source.pragma("page_count")) + 50_000)
@@ -129,7 +132,7 @@ class Copies:
         ]
 
     def close(self) -> None:
-        for copy in (self.clean, self.work, self.blank):
+        for copy in (self.clean, self.work, self.blank, self.instance):
             copy.connection.close(True)
 
 

@@ -23,6 +23,7 @@ from typing import Any
 
 GRACE = 0.5  # seconds that the parent waits beyond what a phase was allowed
 START_SECONDS = 60.0  # for the interpreter and its imports
+REPLY_SECONDS = 10.0  # until the first word about a request
 _BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from sqlopt_env.sqlite.sandbox import serve; serve()"
 
 Allow = Callable[[str, float], None]
@@ -75,7 +76,7 @@ class Worker:
             return self._call(request)
 
     def _call(self, request: dict[str, Any]) -> dict[str, Any]:
-        phase, deadline = "start", time.monotonic() + (START_SECONDS if self._fresh else GRACE + 1.0)
+        phase, deadline = "start", time.monotonic() + (START_SECONDS if self._fresh else REPLY_SECONDS)
         self._fresh = False
         try:
             self._send(request)

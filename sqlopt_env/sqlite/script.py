@@ -56,6 +56,9 @@ def read_script(blank: apsw.Connection, authorizer: Authorizer, text: str, setti
         blank.execute("ROLLBACK")
 
 
+_ONLY = "only CREATE INDEX statements and one query are allowed"
+
+
 class _Reader:
     """One pass over a script. `exec_trace` sees every statement after SQLite compiled it, before it runs."""
 
@@ -67,6 +70,7 @@ class _Reader:
         self._columns = 0
         self._reads: frozenset[tuple[str, str]] = frozenset()
         self._consumed = 0
+        self._silent = False  # the last statement told the authorizer nothing
 
     def read(self, text: str) -> Script:
         rest = text
@@ -90,6 +94,8 @@ class _Reader:
         except apsw.ExecTraceAbort:
             return True
         except apsw.Error as error:
+            if self._silent:
+                raise Refusal("forbidden", _ONLY) from None
             if self._authorizer.denied:
                 reason = f"{self._authorizer.denied} is not allowed: a rewrite is CREATE INDEX statements and one query"
                 raise Refusal("forbidden", reason) from None
@@ -109,11 +115,14 @@ class _Reader:
             raise Refusal("forbidden", "EXPLAIN is not allowed: the last statement must be the query itself")
         if self._query is not None:
             raise Refusal("invalid", "the query must be the last statement, and the only one")
-        if apsw.SQLITE_CREATE_INDEX in actions:
+        # An index that is there already does nothing, and tells the authorizer nothing; so does VACUUM, which fails
+        # inside the transaction that this runs in.
+        self._silent = not actions and not cursor.is_readonly
+        if apsw.SQLITE_CREATE_INDEX in actions or self._silent:
             self._indexes.append(_bare(sql))
             return True
         if not cursor.is_readonly or apsw.SQLITE_SELECT not in actions:
-            raise Refusal("forbidden", "only CREATE INDEX statements and one query are allowed")
+            raise Refusal("forbidden", _ONLY)
         self._query = _bare(sql)
         self._columns = len(cursor.get_description())
         self._reads = frozenset(reads)

@@ -199,6 +199,28 @@ def test_fresh_moves_an_earlier_run_aside(run: Path, tasks: Path, tmp_path: Path
     assert (out / "trajectories.jsonl").exists()
 
 
+def test_a_live_run_is_not_moved_aside_and_not_joined(tasks: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = command("train", "--tasks", tasks, "--iterations", 5, "--measure", "steps", "--out", out)
+    live = subprocess.Popen(arguments, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (out / "run.json").exists():
+        time.sleep(0.01)
+    for option in ("--fresh", "--resume"):
+        other = train(tasks, out, option, "--iterations", 5, "--candidates", 8)
+        assert (other.returncode, "another process is writing" in other.stderr) == (2, True), other.stderr
+    live.kill()
+    live.wait()
+    assert not (tmp_path / "out.1").exists()
+
+
+def test_a_longer_run_is_not_cut_short(run: Path, tasks: Path) -> None:
+    before = (run / "training_data.json").read_bytes()
+    failed = train(tasks, run, "--resume", "--iterations", 0)
+    assert (failed.returncode, "give --iterations 2 or more" in failed.stderr) == (2, True)
+    assert (run / "training_data.json").read_bytes() == before
+
+
 def test_a_policy_of_ones_own_is_a_class_with_one_method(tasks: Path, tmp_path: Path) -> None:
     finished = train(tasks, tmp_path / "out", policy="own_policies:Unchanged")
     assert finished.returncode == 0, finished.stderr
@@ -229,6 +251,7 @@ def test_a_saved_policy_can_go_on_from(run: Path, tasks: Path, tmp_path: Path) -
         (["--reward", "gold"], "unknown reward 'gold'"),
         (["--measure", "guess"], "measure must be one of"),
         (["--workers", "0"], "workers must be"),
+        (["--timeout", "inf"], "timeout must be"),
         (["--tasks", "nowhere.json"], "no file nowhere.json"),
         (["--tasks", str(ROOT / "README.md")], "is not JSON"),
         (["--out", str(ROOT / "tests")], "not of a run"),

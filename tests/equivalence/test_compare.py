@@ -110,6 +110,18 @@ def test_many_drifting_rows_are_paired() -> None:
     assert "17.75" in difference(Reference(rows), drifted)
 
 
+def test_many_groups_whose_first_column_drifts_are_paired_by_the_others() -> None:
+    rows: list[Row] = [(0.5 * (1 + (i % 7) * 1e-11), i) for i in range(3000)]
+    drifted: list[Row] = [(0.5 * (1 - (i % 5) * 1e-11), i) for i in reversed(range(3000))]
+    assert difference(Reference(rows), drifted) == ""
+    drifted[5] = (0.5, 5)
+    assert difference(Reference(rows), drifted) != ""
+
+
+def test_a_number_may_be_whole_on_one_side_while_its_neighbour_drifts() -> None:
+    assert difference(Reference([(5, 0.1 + 0.2), (6, 1.5)]), [(6.0, 1.5), (5.0, 0.3)]) == ""
+
+
 def test_colliding_integers_cost_no_quadratic_time() -> None:
     rows: list[Row] = [(i * (2**61 - 1),) for i in range(20_000)]
     assert difference(Reference(rows), reversed(rows)) == ""

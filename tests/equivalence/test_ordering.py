@@ -57,6 +57,16 @@ INSERT INTO t VALUES (1, 1, 'b', 0.1), (2, 1, 'a', 0.2), (3, NULL, 'B', 0.3), (4
         ),
         ("WITH w AS (SELECT * FROM t) SELECT id FROM w ORDER BY k", "SELECT id FROM t ORDER BY k, id DESC", True),
         ("SELECT id FROM (SELECT * FROM t ORDER BY id DESC)", "SELECT id FROM t", True),
+        ("SELECT name, id FROM t ORDER BY (1)", "SELECT name, id FROM t", False),
+        ("SELECT k, id FROM t ORDER BY k, (2)", "SELECT k, id FROM t ORDER BY k, id DESC", False),
+        ("SELECT t.*, id % 2 AS k FROM t ORDER BY k", "SELECT t.*, id % 2 AS k FROM t ORDER BY id % 2", False),
+        (
+            "SELECT k * 100 + id AS k FROM t ORDER BY (k)",
+            "SELECT k * 100 + id AS k FROM t ORDER BY t.k, id DESC",
+            False,
+        ),
+        ("VALUES (1), (2)", "VALUES (2), (1)", True),
+        ("SELECT id FROM t ORDER BY k LIMIT -1", "SELECT id FROM t ORDER BY k, id DESC", True),
         # A sum in another order may exchange two groups whose sums differ by less than floats can tell.
         (
             "SELECT k, sum(x) FROM t WHERE id IN (1, 2, 4, 5, 6, 7) GROUP BY k ORDER BY sum(x) LIMIT 2",

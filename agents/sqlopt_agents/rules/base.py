@@ -13,13 +13,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
-import apsw
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.qualify import qualify
 
-from sqlopt_env.sqlite.connection import quoted
+from sqlopt_env.sqlite.connection import identifier as identifier
 
 from .reading import all_columns_known, can_be_read, free_commas, name_subqueries, rename_hiding_sources
 from .schema import Column as Column
@@ -29,7 +28,6 @@ from .schema import read_schema as read_schema
 
 KINDS = ("indexing", "join", "projection", "limit", "redundancy")
 MAX_INDEXES = 4
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
 @dataclass(frozen=True)
@@ -148,11 +146,3 @@ def index_statement(table: Table, parts: list[str], taken: tuple[str, ...]) -> s
     columns = ", ".join(part if "(" in part or " " in part else identifier(part) for part in parts)
     statement = f"CREATE INDEX {name} ON {identifier(table.name)} ({columns})"
     return None if statement in taken or any(name in other.split() for other in taken) else statement
-
-
-def identifier(name: str) -> str:
-    """The name as SQL, quoted only where it must be."""
-    return name if _PLAIN.match(name) and name.upper() not in _KEYWORDS else quoted(name)
-
-
-_KEYWORDS = frozenset(keyword.upper() for keyword in apsw.keywords)

@@ -1,0 +1,96 @@
+"""What instances must respect: tables, columns, keys and foreign keys, as SQLite itself reports them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import apsw
+
+from ..sqlite.connection import quoted, table_names
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnShape:
+    name: str
+    kind: str  # what its declared type means to hold: INTEGER, REAL, NUMERIC, TEXT or BLOB (anything)
+    not_null: bool
+    unique: bool  # a member of a key: it needs many different values
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    columns: tuple[str, ...]
+    parent: str  # in lower case
+    parent_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TableShape:
+    name: str
+    columns: tuple[ColumnShape, ...]
+    foreign_keys: tuple[ForeignKey, ...]
+
+    def column(self, name: str) -> ColumnShape | None:
+        return next((column for column in self.columns if column.name.lower() == name.lower()), None)
+
+
+def kind_of(declared: str) -> str:
+    """SQLite's rule for a type's affinity (datatype3.html, section 3.1), but truth values are whole numbers, and dates
+    and enumerations texts."""
+    upper = declared.upper()
+    if "INT" in upper or upper.startswith("BOOL"):
+        return "INTEGER"
+    if any(word in upper for word in ("CHAR", "CLOB", "TEXT")):
+        return "TEXT"
+    if not upper or "BLOB" in upper:
+        return "BLOB"
+    if any(word in upper for word in ("REAL", "FLOA", "DOUB")):
+        return "REAL"
+    return "NUMERIC" if upper.startswith(("NUM", "DEC")) else "TEXT"
+
+
+def read_shape(connection: apsw.Connection) -> list[TableShape]:
+    """The plain tables, parents before the children that refer to them where that is possible."""
+    kinds = {str(row[1]): row[2] for row in connection.execute("PRAGMA main.table_list")}
+    tables = [_table(connection, name) for name in table_names(connection) if kinds[name] == "table"]
+    ordered: list[TableShape] = []
+    while tables:
+        placed = {table.name.lower() for table in ordered}
+        ready = [
+            table for table in tables if all(key.parent in placed | {table.name.lower()} for key in table.foreign_keys)
+        ] or tables[:1]
+        ordered += ready
+        tables = [table for table in tables if table not in ready]
+    return ordered
+
+
+def _table(connection: apsw.Connection, name: str) -> TableShape:
+    # `hidden` is 2 or 3 for generated columns, which are not inserted.
+    info = [row for row in connection.execute(f"PRAGMA main.table_xinfo({quoted(name)})") if row[6] == 0]
+    primary = [str(row[1]) for row in info if row[5]]
+    unique = set(primary)
+    for _, index, is_unique, *_ in connection.execute(f"PRAGMA main.index_list({quoted(name)})").fetchall():
+        if is_unique:
+            members = connection.execute(f"PRAGMA main.index_info({quoted(str(index))})")
+            unique |= {str(row[2]) for row in members}
+    columns = tuple(
+        ColumnShape(column, kind_of(str(row[2])), bool(row[3]) or [column] == primary, column in unique)
+        for row in info
+        for column in [str(row[1])]
+    )
+    return TableShape(name, columns, _foreign_keys(connection, name))
+
+
+def _foreign_keys(connection: apsw.Connection, name: str) -> tuple[ForeignKey, ...]:
+    members: dict[int, list[tuple[str, str, str]]] = {}
+    for number, _, parent, column, target, *_ in connection.execute(f"PRAGMA main.foreign_key_list({quoted(name)})"):
+        members.setdefault(int(str(number)), []).append((str(parent).lower(), str(column), str(target or "")))
+    keys = []
+    for rows in members.values():
+        parent = rows[0][0]
+        targets = [target for _, _, target in rows]
+        if not all(targets):  # REFERENCES parent: its primary key
+            info = connection.execute(f"PRAGMA main.table_info({quoted(parent)})").fetchall()
+            targets = [str(row[1]) for row in sorted(info, key=lambda row: int(str(row[5]))) if row[5]]
+        keys.append(ForeignKey(tuple(column for _, column, _ in rows), parent, tuple(targets)))
+    return tuple(keys)
