@@ -57,10 +57,12 @@ def _access(detail: str, rows: Mapping[str, float]) -> tuple[float, float, float
     if words[1:] == ["CONSTANT", "ROW"]:
         return 1.0, 1.0, 0.0
     covering = "COVERING" in words
-    if words[0] == "SCAN":
-        return size * (0.5 if covering else 1.0), size, 0.0
+    if words[0] == "SCAN":  # in an index's order each row is looked up, unless the index covers
+        return size * (0.5 if covering else LOOKUP_FACTOR if "USING" in words else 1.0), size, 0.0
     terms = re.search(r"\((.*)\)", detail)
     condition = terms.group(1) if terms else ""
+    if not condition and "USING" not in words:  # MIN or MAX without an index
+        return size, 1.0, 0.0
     if condition in ("", "rowid=?"):  # without a condition it is MIN or MAX, read off the index's end
         return 1.0, 1.0, 0.0
     kept = max(1.0, size ** (0.5 ** condition.count("=?")) if "=?" in condition else size)

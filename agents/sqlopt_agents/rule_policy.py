@@ -30,6 +30,7 @@ MAX_STEPS = 5
 _CHANGES = tuple(PLAN_WORDS)
 FEATURES: tuple[str, ...] = (
     *(f"technique {module.NAME}" for module in RULES),
+    *(f"technique {module.NAME} under LIMIT" for module in RULES),
     *(f"change {name}" for name in _CHANGES),
     "change log cost",
     "cost grows",
@@ -153,9 +154,11 @@ def _step(board: Board, draft: Draft, plan: Plan, origin: Plan, origin_cost: flo
     options = board.options(draft)
     cost = board.log_cost(draft, plan)
     counts = plan_counts(plan)
+    limited = "LIMIT" in draft.sql
     features = np.zeros((len(options) + 1, len(FEATURES)))
     for row, option in zip(features, options, strict=False):
         row[_POSITION[f"technique {option.technique}"]] = 1.0
+        row[_POSITION[f"technique {option.technique} under LIMIT"]] = float(limited)
         after = plan_counts(option.plan)
         for name in _CHANGES:
             row[_POSITION[f"change {name}"]] = max(-3, min(3, after[name] - counts[name]))
