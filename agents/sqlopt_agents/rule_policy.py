@@ -188,7 +188,7 @@ def _proposal(draft: Draft, taken: list[Option]) -> Proposal:
 
 
 def _softmax(scores: Vector) -> Vector:
-    powers = np.exp(scores - scores.max())
+    powers = np.exp(scores - np.max(scores))
     shares: Vector = powers / powers.sum()
     return shares
 
