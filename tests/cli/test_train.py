@@ -42,7 +42,13 @@ def train(tasks: Path, out: Path, *more: object, policy: str = "rules") -> subpr
         "--measure", "steps", "--out", out, *more,
     )  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests" / "agents")}
-    return subprocess.run(arguments, capture_output=True, text=True, env=environment, timeout=300)
+    return subprocess.run(
+        arguments, capture_output=True, text=True, env=environment, timeout=300, preexec_fn=_heed_ctrl_c
+    )
+
+
+def _heed_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background job inherits that it is ignored
 
 
 @pytest.fixture(scope="module")
