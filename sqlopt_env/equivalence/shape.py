@@ -15,6 +15,8 @@ class ColumnShape:
     kind: str  # what its declared type means to hold: INTEGER, REAL, NUMERIC, TEXT or BLOB (anything)
     not_null: bool
     unique: bool  # a member of a key: it needs many different values
+    collation: str = "BINARY"
+    declared: str = ""  # the type as the schema writes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class TableShape:
     name: str
     columns: tuple[ColumnShape, ...]
     foreign_keys: tuple[ForeignKey, ...]
+    keys: tuple[tuple[str, ...], ...] = ()  # PRIMARY KEY and UNIQUE, without partial ones and those over expressions
 
     def column(self, name: str) -> ColumnShape | None:
         return next((column for column in self.columns if column.name.lower() == name.lower()), None)
@@ -68,17 +71,27 @@ def _table(connection: apsw.Connection, name: str) -> TableShape:
     # `hidden` is 2 or 3 for generated columns, which are not inserted.
     info = [row for row in connection.execute(f"PRAGMA main.table_xinfo({quoted(name)})") if row[6] == 0]
     primary = [str(row[1]) for row in info if row[5]]
+    keys = [tuple(primary)] if primary else []
     unique = set(primary)
-    for _, index, is_unique, *_ in connection.execute(f"PRAGMA main.index_list({quoted(name)})").fetchall():
+    for _, index, is_unique, _, partial in connection.execute(f"PRAGMA main.index_list({quoted(name)})").fetchall():
         if is_unique:
-            members = connection.execute(f"PRAGMA main.index_info({quoted(str(index))})")
-            unique |= {str(row[2]) for row in members}
+            members = [row[2] for row in connection.execute(f"PRAGMA main.index_info({quoted(str(index))})")]
+            unique |= {str(member) for member in members if member is not None}
+            if not partial and None not in members and tuple(members) not in keys:
+                keys.append(tuple(map(str, members)))
     columns = tuple(
-        ColumnShape(column, kind_of(str(row[2])), bool(row[3]) or [column] == primary, column in unique)
+        ColumnShape(
+            name=column,
+            kind=kind_of(str(row[2])),
+            not_null=bool(row[3]) or [column] == primary,
+            unique=column in unique,
+            collation=str(connection.column_metadata("main", name, column)[1]).upper(),
+            declared=str(row[2]),
+        )
         for row in info
         for column in [str(row[1])]
     )
-    return TableShape(name, columns, _foreign_keys(connection, name))
+    return TableShape(name, columns, _foreign_keys(connection, name), tuple(keys))
 
 
 def _foreign_keys(connection: apsw.Connection, name: str) -> tuple[ForeignKey, ...]:
