@@ -6,8 +6,6 @@ Whatever a policy writes comes back as an evaluation with an outcome; exceptions
 from __future__ import annotations
 
 import os
-import queue
-import weakref
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
@@ -20,7 +18,8 @@ import apsw
 from .action import parse_action
 from .databases import database_path
 from .sqlite.connection import Signature
-from .sqlite.sandbox import Worker, WorkerDied, WorkerOverran
+from .sqlite.pool import WorkerPool
+from .sqlite.sandbox import WorkerDied, WorkerOverran
 from .types import Brief, Evaluation, Outcome, Rewrite, Settings, SqlOptError, Task, Verdict, plan_from_dict
 
 _TARGET = "sqlopt_env.trial:make_handler"
@@ -48,14 +47,8 @@ class Judge:
         self._open_pool()
 
     def _open_pool(self) -> None:
-        self._closed = False
-        self._process = os.getpid()
         self._briefs: dict[tuple[Signature, str], dict[str, Any]] = {}
-        self._alive: set[Worker] = set()
-        self._slots: queue.LifoQueue[Worker | None] = queue.LifoQueue()
-        for _ in range(self.workers):
-            self._slots.put(None)  # a slot without a process: it is started at first use
-        self._finalizer = weakref.finalize(self, _kill_all, self._alive, self._process)
+        self._pool = WorkerPool(self.workers, _TARGET, asdict(self.settings))
 
     def __enter__(self) -> Self:
         return self
@@ -74,8 +67,7 @@ class Judge:
 
     def close(self) -> None:
         """Ends the worker processes. May be called again."""
-        self._closed = True
-        self._finalizer()
+        self._pool.close()
 
     @staticmethod
     def database_path(name: str) -> Path:
@@ -85,7 +77,7 @@ class Judge:
     @property
     def worker_pids(self) -> list[int]:
         """The worker processes that have been started and not been killed by the judge."""
-        return [worker.pid for worker in list(self._alive)]
+        return self._pool.pids
 
     def prepare(self, task: Task) -> Brief:
         """What may be known of a task before any rewrite. Raises SqlOptError for a query that cannot be a task."""
@@ -93,7 +85,7 @@ class Judge:
         key = (Signature.of(path), task.query)
         if key not in self._briefs:
             try:
-                answer = self._call({"op": "brief", "path": str(path), "query": task.query})
+                answer = self._pool.call({"op": "brief", "path": str(path), "query": task.query})
             except (WorkerDied, WorkerOverran) as error:
                 raise SqlOptError(f"task {task.id}: preparing it failed: the worker {_end(error)}") from error
             if len(self._briefs) >= 1000:
@@ -126,7 +118,7 @@ class Judge:
             "thorough": thorough,
         }
         try:
-            answer = self._checked(task, self._call(request))
+            answer = self._checked(task, self._pool.call(request))
         except WorkerDied as error:
             return self._without_figures(task, rewrite, "crashed", str(error))
         except WorkerOverran as error:
@@ -137,32 +129,6 @@ class Judge:
         """Evaluations in the order of the pairs, as many at a time as there are workers."""
         with ThreadPoolExecutor(self.workers) as threads:
             yield from threads.map(lambda pair: self.evaluate(*pair), pairs)
-
-    def _call(self, request: dict[str, Any]) -> dict[str, Any]:
-        if self._closed:
-            raise SqlOptError("the judge is closed; make a new one")
-        if self._process != os.getpid():
-            self._open_pool()  # after a fork: the workers belong to the parent
-        worker = self._slots.get()
-        try:
-            if self._closed:
-                raise SqlOptError("the judge was closed")
-            if worker is not None and not worker.is_running():
-                self._alive.discard(worker)  # it died between two trials, which is nobody's fault
-                worker = None
-            if worker is None:
-                worker = Worker(_TARGET, asdict(self.settings))
-                self._alive.add(worker)
-            answer = worker.call(request)
-        except BaseException:
-            if worker is not None:
-                worker.kill()
-                self._alive.discard(worker)
-            worker = None
-            raise
-        finally:
-            self._slots.put(worker)
-        return answer
 
     @staticmethod
     def _path(task: Task) -> Path:
@@ -214,9 +180,3 @@ class Judge:
 
 def _end(error: WorkerDied | WorkerOverran) -> str:
     return "died" if isinstance(error, WorkerDied) else f"took too long ({error.phase})"
-
-
-def _kill_all(workers: set[Worker], owner: int) -> None:
-    """Ends the workers, but not in a fork of the process that started them."""
-    while workers and owner == os.getpid():
-        workers.pop().kill()
