@@ -9,6 +9,7 @@ from .spaces import SQLText
 from .tasks import load_tasks, seed_examples
 from .types import Brief, Evaluation, Plan, Rewrite, Settings, SqlOptError, Task, Verdict
 from .vector import SQLOptimizeVectorEnv
+from .verification import verify
 from .version import __version__
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "load_tasks",
     "observation_to_messages",
     "seed_examples",
+    "verify",
 ]
 
 _gym.register(

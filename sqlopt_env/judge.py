@@ -148,7 +148,7 @@ class Judge:
         indexes, query = tuple(values.pop("indexes", ())), values.pop("query", "")
         rewrite = replace(rewrite, indexes=indexes, query=query)
         if values.get("verdict") is not None:
-            values["verdict"] = Verdict(**values["verdict"])
+            values["verdict"] = Verdict.from_dict(values["verdict"])
         if "speedup_interval" in values:
             values["speedup_interval"] = tuple(values["speedup_interval"])
         for name in ("plan_before", "plan_after"):

@@ -9,12 +9,15 @@ import apsw
 
 from .equivalence.compare import Reference, Row
 from .equivalence.reference import reference_for
+from .equivalence.refute import Refuter, Sample
 from .sqlite.copies import Copies, Copy
 from .sqlite.plan import explain
 from .sqlite.sandbox import Allow
 from .sqlite.script import Refusal, Script, read_script
 from .sqlite.timing import counting_steps, cpu_clock
 from .types import Plan, Settings, SqlOptError
+
+INSTANCE_SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class Prepared:
     script: Script
     plan: Plan
     reference: Reference | None
+    samples: list[Sample]  # small databases with the original's answers
     stopped: bool
     seconds: float
     steps: int
@@ -45,7 +49,7 @@ def read_original(copies: Copies, query: str, settings: Settings) -> tuple[Scrip
     return script, explain(copies.clean.connection, script.query)
 
 
-def prepare(copies: Copies, query: str, settings: Settings, allow: Allow) -> Prepared:
+def prepare(copies: Copies, refuter: Refuter, query: str, settings: Settings, allow: Allow) -> Prepared:
     """Fetches the rows of the original; one that is over its budget is run again with helpful indexes."""
     script, plan = read_original(copies, query, settings)
     allow("reference", settings.timeout)
@@ -58,7 +62,9 @@ def prepare(copies: Copies, query: str, settings: Settings, allow: Allow) -> Pre
         reference: Reference | None = _reference(copies.clean, script, rows, settings.timeout, allow)
     else:
         reference = _with_help(copies, script, settings.reference_timeout, allow)
-    return Prepared(script, plan, reference, rows is None, seconds, max(count.steps, 1))
+    allow("instances", 2 * settings.timeout)
+    samples = refuter.samples(script, settings.instances, INSTANCE_SEED, settings.timeout)
+    return Prepared(script, plan, reference, samples, rows is None, seconds, max(count.steps, 1))
 
 
 def _with_help(copies: Copies, script: Script, seconds: float, allow: Allow) -> Reference | None:

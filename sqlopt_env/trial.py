@@ -26,7 +26,7 @@ from .types import Settings, SqlOptError, Verdict
 
 LOAD_SECONDS_PER_GIB = 60.0
 SCRIPT_SECONDS = 2.0
-INSTANCE_SEED = 0
+THOROUGH_SEED = 1  # other instances than the ones that a policy's feedback comes from
 DATABASES_KEPT, TASKS_KEPT, ROWS_KEPT = 2, 64, 1_000_000  # rows of all prepared tasks together
 
 
@@ -58,6 +58,7 @@ class Bench:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._databases: OrderedDict[Signature, Copies] = OrderedDict()
+        self._refuters: dict[Signature, Refuter] = {}
         self._tasks: OrderedDict[tuple[Signature, str], Prepared] = OrderedDict()
 
     def brief(self, path: Path, query: str, allow: Allow) -> dict[str, Any]:
@@ -81,7 +82,7 @@ class Bench:
             allow("script", SCRIPT_SECONDS)
             script = read_script(copies.blank.connection, copies.blank.authorizer, text, self._settings)
             found |= {"indexes": script.indexes, "query": script.query}
-            self._try(copies, prepared, script, thorough, found, allow)
+            self._try(signature, prepared, script, thorough, found, allow)
         except Refusal as refusal:
             found |= _ended(refusal.outcome, refusal.reason)
         except (MemoryError, apsw.NoMemError):
@@ -92,14 +93,14 @@ class Bench:
 
     def _try(
         self,
-        copies: Copies,
+        signature: Signature,
         prepared: Prepared,
         script: Script,
         thorough: bool,
         found: dict[str, Any],
         allow: Allow,
     ) -> None:
-        settings = self._settings
+        settings, copies = self._settings, self._databases[signature]
         if script.columns != prepared.script.columns:
             problem = f"the rewrite returns {_columns(script)}, the original {prepared.script.columns}"
             found["verdict"] = asdict(Verdict("refuted", 0, problem))
@@ -109,8 +110,7 @@ class Bench:
                 "unverified",
                 f"the original's rows could not be had within {settings.reference_timeout:g} s, even with indexes",
             )
-        count = settings.thorough_instances if thorough else settings.instances
-        instances = self._search(copies, prepared, script, count, found, allow)
+        instances = self._search(self._refuters[signature], prepared, script, thorough, found, allow)
         allow("index", settings.timeout)
         with copies.work.transaction():
             cost = copies.work.build(script.indexes, settings.timeout)
@@ -120,17 +120,32 @@ class Bench:
             found |= self._priced(prepared, self._measure(copies, prepared, script, seen, allow), cost)
 
     def _search(
-        self, copies: Copies, prepared: Prepared, script: Script, count: int, found: dict[str, Any], allow: Allow
+        self,
+        refuter: Refuter,
+        prepared: Prepared,
+        script: Script,
+        thorough: bool,
+        found: dict[str, Any],
+        allow: Allow,
     ) -> int:
-        """The same rows on small databases made for this pair? On how many."""
-        seconds = self._settings.timeout
-        allow("instances", 2 * seconds)
-        search = Refuter(copies.instance).search(prepared.script, script, count, INSTANCE_SEED, seconds)
-        if search.difference:
+        """The same rows on small databases? On how many."""
+        seconds, original = self._settings.timeout, prepared.script
+        allow("instances", 3 * seconds)
+        search = refuter.compare(original, script, prepared.samples, seconds)
+        agreed = search.agreed
+        if search.witness is None and search.finished and thorough:
+            search = refuter.search(original, script, self._settings.thorough_instances, THOROUGH_SEED, seconds)
+            agreed += search.agreed
+        if search.witness is not None:
             problem = f"on a small database, {search.difference}"
-            found["verdict"] = asdict(Verdict("refuted", search.agreed, problem, search.witness))
+            witness = search.witness
+            found["verdict"] = asdict(
+                Verdict("refuted", agreed, problem, witness.sql, witness.original_rows, witness.rewrite_rows)
+            )
             raise Refusal("refuted", problem)
-        return search.agreed
+        if not search.finished:
+            raise Refusal("timeout", f"on small databases the rewrite runs longer than {seconds:g} s")
+        return agreed
 
     def _check(
         self,
@@ -215,20 +230,22 @@ class Bench:
             while len(self._databases) >= DATABASES_KEPT:
                 old, copies = self._databases.popitem(last=False)
                 copies.close()
+                del self._refuters[old]
                 for key in [key for key in self._tasks if key[0] == old]:
                     del self._tasks[key]
             allow("load", 10.0 + LOAD_SECONDS_PER_GIB * signature.size / 2**30)
             memory = self._settings.memory_bytes + 3 * signature.size
             limit_process(memory)
             apsw.hard_heap_limit(sum(key.size for key in self._databases) * 3 + memory)
-            self._databases[signature] = Copies(path, self._settings)
+            copies = self._databases[signature] = Copies(path, self._settings)
+            self._refuters[signature] = Refuter(copies.instance, copies.indexed)
         self._databases.move_to_end(signature)
         return self._databases[signature]
 
     def _prepared(self, signature: Signature, copies: Copies, query: str, allow: Allow) -> Prepared:
         key = (signature, query)
         if key not in self._tasks:
-            self._tasks[key] = prepare(copies, query, self._settings, allow)
+            self._tasks[key] = prepare(copies, self._refuters[signature], query, self._settings, allow)
             while len(self._tasks) > 1 and (len(self._tasks) > TASKS_KEPT or self._rows_kept() > ROWS_KEPT):
                 self._tasks.popitem(last=False)
         self._tasks.move_to_end(key)

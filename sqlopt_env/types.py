@@ -5,7 +5,7 @@ Frozen records without behaviour beyond turning themselves into JSON and text an
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 Outcome = Literal[
@@ -67,16 +67,31 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Is the rewrite the same query? `instances` counts the databases on which both agreed.
+    """Is the rewrite the same query?
 
-    `witness` holds the INSERT statements of a small database on which they differ; it is empty where they differ on
-    the task's own database, or on one without rows.
+    `proved`: it is, on every database that the schema allows. `tested`: on all that were tried. `refuted`: it is not.
+    `invalid`: one of the inputs is no such thing. `unknown`: not enough could be tried; never paid.
     """
 
     status: Status
-    instances: int = 0
-    reason: str = ""
-    witness: str = ""
+    instances: int = 0  # databases on which both agreed
+    reason: str = ""  # one sentence
+    witness: str = ""  # a minimal database on which they differ, as SQL; empty where it is the caller's own
+    original_rows: tuple[str, ...] = ()  # what the original returns there, a text a row
+    rewrite_rows: tuple[str, ...] = ()
+    coverage: tuple[int, int] | None = None  # branches of both queries that instances reached, and all of them
+    seconds: float = field(default=0.0, compare=False)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Verdict:
+        """The inverse of `dataclasses.asdict`, also after a trip through JSON."""
+        values = dict(data)
+        for name in ("original_rows", "rewrite_rows"):
+            values[name] = tuple(values.get(name, ()))
+        if values.get("coverage") is not None:
+            reached, branches = values["coverage"]
+            values["coverage"] = (reached, branches)
+        return cls(**values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +186,7 @@ class Evaluation:
         rewrite["indexes"] = tuple(rewrite["indexes"])
         values["rewrite"] = Rewrite(**rewrite)
         if values["verdict"] is not None:
-            values["verdict"] = Verdict(**values["verdict"])
+            values["verdict"] = Verdict.from_dict(values["verdict"])
         if values["speedup_interval"] is not None:
             low, high = values["speedup_interval"]
             values["speedup_interval"] = (low, high)

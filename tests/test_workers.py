@@ -21,16 +21,20 @@ TASK = Task(
     database="shop",
     query="SELECT id, product, amount FROM orders WHERE user_id = 439 ORDER BY order_date DESC, id LIMIT 20",
 )
+# One opcode that lasts long: nothing but a kill ends it.
+ENDLESS = (
+    "SELECT length(trim(replace(hex(zeroblob(500000)), '00', 'c'), replace(hex(zeroblob(50000)), '00', 'b') || 'c')),"
+    " 2, 3 FROM orders"
+)
 GOOD = "CREATE INDEX i ON orders (user_id);" + TASK.query
 
 
 def test_a_killed_worker_costs_one_candidate() -> None:
     with Judge(workers=1) as judge:
         assert judge.evaluate(TASK, GOOD).outcome == "improved"
-        endless = "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r) SELECT count(*), 2, 3 FROM r"
         killer = threading.Timer(0.5, lambda: os.kill(judge.worker_pids[0], signal.SIGKILL))
         killer.start()
-        crashed = judge.evaluate(TASK, endless)
+        crashed = judge.evaluate(TASK, ENDLESS)
         killer.join()
         assert crashed.outcome == "crashed"
         assert judge.evaluate(TASK, GOOD).outcome == "improved"
@@ -115,12 +119,11 @@ def test_a_judge_can_be_pickled_and_copied() -> None:
 def test_closing_while_others_wait_starts_no_new_worker() -> None:
     judge = Judge(workers=1)
     judge.prepare(TASK)
-    endless = "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r) SELECT count(*), 2, 3 FROM r"
     ends: list[str] = []
 
     def evaluate() -> None:
         try:
-            ends.append(judge.evaluate(TASK, endless).outcome)
+            ends.append(judge.evaluate(TASK, ENDLESS).outcome)
         except SqlOptError as error:
             ends.append(str(error))
 

@@ -11,7 +11,9 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from ..sqlite.connection import identifier
 from .compare import Value
+from .shape import TableShape
 
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 _MONTH = re.compile(r"(\d{4})-(\d\d)\Z")
@@ -19,17 +21,42 @@ _YEAR = re.compile(r"(19|20)\d\d\Z")
 
 
 class Literals:
-    """`columns` holds values by lower-case column name, `values` all of them, `sizes` the LIMITs and OFFSETs."""
+    """`columns` holds values by lower-case column name, `values` all of them, `sizes` the LIMITs and OFFSETs, `names`
+    the lower-case names of the columns that are named at all.
 
-    def __init__(self, queries: Iterable[str]) -> None:
+    The literals of CHECK constraints and defaults count too.
+    """
+
+    def __init__(self, queries: Iterable[str], tables: Iterable[TableShape] = ()) -> None:
         self.columns: dict[str, set[Value]] = defaultdict(set)
         self.values: set[Value] = set()
         self.sizes: set[int] = set()
+        names: set[str] = set()
         for query in queries:
-            try:
-                self._read(sqlglot.parse_one(query, dialect="sqlite"))
-            except (SqlglotError, RecursionError):
-                self._read_tokens(query)
+            names |= self._take(query)
+        for table in tables:
+            for check in table.checks:
+                names |= self._take(f"SELECT {check}")
+            for column in table.columns:
+                if column.default:
+                    self._take(f"SELECT {identifier(column.name)} = {column.default}")
+            # What a foreign key is compared with, its parent must be able to be.
+            for key in table.foreign_keys:
+                self.share(zip(key.columns, key.parent_columns, strict=False))
+        self.names = frozenset(names)
+
+    def _take(self, query: str) -> set[str]:
+        """Reads one query, and gives the names in it."""
+        try:
+            tree = sqlglot.parse_one(query, dialect="sqlite")
+        except (SqlglotError, RecursionError):
+            self._read_tokens(query)
+            return set(re.findall(r"\w+", query.lower()))
+        self._read(tree)
+        names = {column.name.lower() for column in tree.find_all(exp.Column)}
+        for join in tree.find_all(exp.Join):
+            names |= {used.name.lower() for used in join.args.get("using") or ()}
+        return names
 
     def _read(self, tree: exp.Expr) -> None:
         for node in tree.find_all(exp.Literal):

@@ -56,6 +56,18 @@ def ranked(query: str, columns: int) -> RankedQuery | None:
     return RankedQuery(sql, len(terms), *window)
 
 
+@lru_cache(maxsize=256)
+def without_window(query: str) -> str:
+    """An unordered query without its LIMIT and OFFSET: any rows of that one are a legal answer. "" if it has none."""
+    tree = _parsed(query)
+    if not isinstance(tree, exp.Query) or not (tree.args.get("limit") or tree.args.get("offset")):
+        return ""
+    whole = tree.copy()
+    whole.set("limit", None)
+    whole.set("offset", None)
+    return whole.sql(dialect="sqlite")
+
+
 def with_ties(original: Sequence[Row], ranking: RankedQuery, rows: Iterable[Row]) -> Reference | None:
     """The reference whose tie groups `rows` (of the ranked query) show; None if they contradict `original`."""
     reference = Reference(original, list(_groups(ranking, rows, len(original))))

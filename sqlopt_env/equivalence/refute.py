@@ -2,110 +2,231 @@
 
 from __future__ import annotations
 
-import random
 import time
-from contextlib import closing
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 
 import apsw
-import numpy as np
 
-from ..sqlite.connection import identifier
 from ..sqlite.copies import Copy, failure
 from ..sqlite.script import Refusal, Script
-from .compare import Value, difference
+from .arena import Arena, OutOfTime
+from .compare import Reference, Row
 from .instances import Instances, Rows
-from .literals import Literals
-from .reference import reference_for
-from .shape import read_shape
+from .shrink import smaller
+from .witness import MOST_SHOWN, Witness, witness_of
+
+_SAME_DIRECTION = 8  # instances in a row that are read in the same direction: turning round costs two compilations
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What a search found: on how many instances both agreed, and how they differ on `witness`, if they do."""
+    """What a search found: on how many instances both agreed, and where they differ, if they do."""
 
     agreed: int
     difference: str = ""
-    witness: str = ""  # INSERT statements; empty for the empty database too
+    witness: Witness | None = None
+    undetermined: int = 0  # instances that did not count: there the original contradicts itself
+    finished: bool = True  # all instances were tried
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """An instance with the original's answer on it, kept with a task. `backwards`: read the other way round."""
+
+    rows: Rows
+    reference: Reference
+    backwards: bool
+
+
+@dataclass(slots=True)
+class _Case:
+    """One instance that tells the two apart."""
+
+    rows: Rows
+    difference: str
+    backwards: bool
 
 
 class Refuter:
-    """Compares pairs on instances. `copy` has the schema and no rows, and is left so."""
+    """Compares pairs on instances. `copy` and `indexed` have the schema and no rows, and are left so.
 
-    def __init__(self, copy: Copy) -> None:
-        self._copy = copy
-        self._copy.connection.pragma("foreign_keys", True)
-        self._tables = read_shape(copy.connection)
+    Originals run on `copy`; rewrites that bring indexes run on `indexed`.
+    """
+
+    def __init__(self, copy: Copy, indexed: Copy | None = None) -> None:
+        self._plain = Arena(copy)
+        self._indexed = Arena(indexed) if indexed is not None else self._plain
+        self.tables = self._plain.tables
 
     def search(self, original: Script, rewrite: Script, count: int, seed: int, seconds: float) -> Search:
         """Up to `count` instances, the same for the same seed, with the rewrite's indexes built on them.
 
-        Raises Refusal where the rewrite fails, and where `seconds` (and one execution more) do not suffice.
+        Raises Refusal where the rewrite fails; where `seconds` do not suffice, the search is not `finished`.
         """
-        instances = Instances(self._copy.connection, self._tables, Literals((original.query, rewrite.query)))
-        deadline = time.perf_counter() + seconds
-        agreed = 0
-        for number in range(count):
-            state = np.random.SeedSequence([seed, number]).generate_state(2)
-            rng = random.Random(int(state[0]) << 32 | int(state[1]))
-            with self._copy.transaction():
-                rows = instances.fill(number, rng)
-                found = self._difference(original, rewrite, seconds)
-            if found:
-                return self._smaller(instances, rows, original, rewrite, Search(agreed, found), deadline)
-            agreed += found is not None
-            if time.perf_counter() > deadline:
-                raise Refusal("timeout", f"on small databases the rewrite runs longer than {seconds:g} s")
-        return Search(agreed)
+        start = time.perf_counter()
+        pair = _Pair(original, rewrite, self._plain, self._indexed if rewrite.indexes else self._plain)
+        instances = Instances(self.tables, (original.query, rewrite.query))
+        agreed = undetermined = 0
+        with pair.within(start + seconds):
+            try:
+                for number in range(count):
+                    case = pair.tried(instances.make(number, seed), _is_backwards(number))
+                    if isinstance(case, _Case):
+                        return self._found(pair, case, agreed)
+                    agreed += case is True
+                    undetermined += case is None
+            except OutOfTime:
+                return Search(agreed, undetermined=undetermined, finished=False)
+        return Search(agreed, undetermined=undetermined)
 
-    def _difference(self, original: Script, rewrite: Script, seconds: float) -> str | None:
-        """How the two differ on what the copy holds; None where the original itself fails on it.
+    def samples(self, original: Script, count: int, seed: int, seconds: float) -> list[Sample]:
+        """Up to `count` instances for the original alone, without those on which it fails or contradicts itself."""
+        instances = Instances(self.tables, (original.query,))
+        pair = _Pair(original, original, self._plain, self._plain)
+        found = []
+        with pair.within(time.perf_counter() + seconds), suppress(OutOfTime):
+            for number in range(count):
+                sample = pair.sample(instances.make(number, seed), _is_backwards(number))
+                if sample is not None:
+                    found.append(sample)
+        return found
 
-        The indexes are built after the rows are there: an index that some rows break must not keep them out.
-        """
+    def compare(self, original: Script, rewrite: Script, samples: Sequence[Sample], seconds: float) -> Search:
+        """Does the rewrite give the same answers on a task's samples? As `search` otherwise."""
+        pair = _Pair(original, rewrite, self._plain, self._indexed if rewrite.indexes else self._plain)
+        with pair.within(time.perf_counter() + seconds):
+            for agreed, sample in enumerate(samples):
+                try:
+                    case = pair.compared_with(sample)
+                    if case is not None:
+                        return self._found(pair, case, agreed)
+                except OutOfTime:
+                    return Search(agreed, finished=False)
+        return Search(len(samples))
+
+    def _found(self, pair: _Pair, case: _Case, agreed: int) -> Search:
+        """The case made small, as a witness."""
+
+        def differs(rows: Rows, backwards: bool) -> _Case | None:
+            tried = pair.tried(rows, backwards)
+            return tried if isinstance(tried, _Case) else None
+
+        case = _forwards(case, differs)
+        small = smaller(self.tables, case.rows, lambda rows: _kept(differs(rows, case.backwards)))
+        last = differs(small, case.backwards) or case
+        first, second = pair.both(last.rows, last.backwards)
+        witness = witness_of(self.tables, last.rows, first, second, last.backwards)
+        return Search(agreed, last.difference, witness)
+
+
+def _is_backwards(number: int) -> bool:
+    return number // _SAME_DIRECTION % 2 == 1
+
+
+def _kept(case: _Case | None) -> Rows | None:
+    return case.rows if case is not None else None
+
+
+def _forwards(case: _Case, differs: Callable[[Rows, bool], _Case | None]) -> _Case:
+    """The same difference where rows are read as usual, if it shows itself there: it is easier to repeat."""
+    if not case.backwards:
+        return case
+    turned = {name: rows[::-1] for name, rows in case.rows.items()}
+    return differs(case.rows, False) or differs(turned, False) or case
+
+
+class _Pair:
+    """Two queries and the arenas that they run in."""
+
+    def __init__(self, original: Script, rewrite: Script, plain: Arena, indexed: Arena) -> None:
+        self._original, self._rewrite = original, rewrite
+        self._plain, self._indexed = plain, indexed
+
+    def within(self, deadline: float) -> ExitStack:
+        stack = ExitStack()
+        stack.enter_context(self._plain.within(deadline))
+        if self._indexed is not self._plain:
+            stack.enter_context(self._indexed.within(deadline, self._rewrite.indexes))
+        return stack
+
+    def tried(self, rows: Rows, backwards: bool) -> _Case | bool | None:
+        """How they differ on these rows; True where they agree, False where the original fails, None where it
+        contradicts itself."""
+        self._read(backwards)
+        with self._plain.holding(rows) as accepted:
+            try:
+                reference = self._plain.reference(self._original)
+            except (apsw.Error, Refusal, UnicodeDecodeError):
+                return False
+            found = self._compared(accepted, reference)
+            if not found:
+                return True
+            if not self._agrees_with_itself(reference, backwards):
+                return None
+        return _Case(accepted, found, backwards) if self._is_determined(accepted, reference) else None
+
+    def sample(self, rows: Rows, backwards: bool) -> Sample | None:
+        """The original's answer on these rows, where it has one."""
+        self._read(backwards)
+        with self._plain.holding(rows) as accepted:
+            try:
+                reference = self._plain.reference(self._original)
+                if not self._agrees_with_itself(reference, backwards):
+                    return None
+            except (apsw.Error, Refusal, UnicodeDecodeError):
+                return None
+        return Sample(accepted, reference, backwards) if self._is_determined(accepted, reference) else None
+
+    def compared_with(self, sample: Sample) -> _Case | None:
+        """Where the rewrite differs from a known answer."""
+        self._read(sample.backwards)
+        if self._indexed is not self._plain:
+            found = self._compared(sample.rows, sample.reference)
+        else:
+            with self._plain.holding(sample.rows):
+                found = self._compared(sample.rows, sample.reference)
+        return _Case(sample.rows, found, sample.backwards) if found else None
+
+    def _read(self, backwards: bool) -> None:
+        self._plain.read_backwards(backwards)
+        self._indexed.read_backwards(backwards)
+
+    def _compared(self, rows: Rows, reference: Reference) -> str:
         try:
-            with self._copy.budget(seconds), closing(self._copy.rows(original.query)) as rows:
-                reference = reference_for(self._copy, original, list(rows))
-        except (apsw.Error, Refusal, UnicodeDecodeError):
-            return None
-        self._copy.build(rewrite.indexes, seconds)
-        try:
-            with self._copy.budget(seconds), closing(self._copy.rows(rewrite.query)) as rows:
-                return difference(reference, rows)
-        except apsw.InterruptError:
-            raise Refusal("timeout", f"on a small database the rewrite runs longer than {seconds:g} s") from None
+            with self._indexed.holding(rows) if self._indexed is not self._plain else nullcontext(rows) as held:
+                if held != rows and self._indexed.refusal is not None:
+                    raise self._indexed.refusal
+                return self._indexed.difference(reference, self._rewrite.query)
         except UnicodeDecodeError:
             raise Refusal("invalid", "the rewrite returns text that is not UTF-8") from None
+        except Refusal as refusal:
+            reason = refusal.reason
+            raise Refusal(refusal.outcome, f"on a small database, {reason}") from None
         except apsw.Error as error:
             raise failure(error) from None
 
-    def _smaller(
-        self, instances: Instances, rows: Rows, original: Script, rewrite: Script, found: Search, deadline: float
-    ) -> Search:
-        """Leaves out rows one by one for as long as the two still differ and there is time."""
-        shrinking = True
-        while shrinking:
-            shrinking = False
-            for table in reversed(list(rows)):
-                for i in reversed(range(len(rows[table]))):
-                    fewer = {**rows, table: rows[table][:i] + rows[table][i + 1 :]}
-                    if time.perf_counter() > deadline:
-                        break
-                    with self._copy.transaction():
-                        differs = instances.load(fewer) and self._difference(original, rewrite, 0.1)
-                    if differs:
-                        rows, found, shrinking = fewer, Search(found.agreed, differs), True
-        return Search(found.agreed, found.difference, self._inserts(rows))
+    def _agrees_with_itself(self, reference: Reference, backwards: bool) -> bool:
+        """Whether the original gives the same answer when rows are read the other way round."""
+        self._plain.read_backwards(not backwards)
+        try:
+            return not self._plain.difference(reference, self._original.query)
+        finally:
+            self._plain.read_backwards(backwards)
 
-    def _inserts(self, rows: Rows) -> str:
-        statements = []
-        for table in self._tables:
-            names = ", ".join(identifier(column.name) for column in table.columns)
-            for row in rows.get(table.name, []):
-                values = ", ".join(_literal(value) for value in row)
-                statements.append(f"INSERT INTO {identifier(table.name)} ({names}) VALUES ({values});")
-        return "\n".join(statements)
+    def _is_determined(self, rows: Rows, reference: Reference) -> bool:
+        """Whether the original gives the same answer when the rows were inserted the other way round."""
+        turned = {name: members[::-1] for name, members in rows.items()}
+        with self._plain.holding(turned) as accepted:
+            if any(len(accepted[name]) != len(members) for name, members in rows.items()):
+                return True  # a row refers to one before it in the same table
+            return not self._plain.difference(reference, self._original.query)
 
-
-def _literal(value: Value) -> str:
-    return str(apsw.format_sql_value(value))
+    def both(self, rows: Rows, backwards: bool) -> tuple[list[Row], list[Row]]:
+        """What each returns on these rows, as far as a witness shows it."""
+        self._read(backwards)
+        with self._plain.holding(rows):
+            first = self._plain.rows(self._original.query, MOST_SHOWN + 1)
+        with self._indexed.holding(rows):
+            return first, self._indexed.rows(self._rewrite.query, MOST_SHOWN + 1)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import apsw
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from ..sqlite.connection import quoted, table_names
 
@@ -17,6 +20,7 @@ class ColumnShape:
     unique: bool  # a member of a key: it needs many different values
     collation: str = "BINARY"
     declared: str = ""  # the type as the schema writes it
+    default: str = ""  # the SQL of its DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class TableShape:
     columns: tuple[ColumnShape, ...]
     foreign_keys: tuple[ForeignKey, ...]
     keys: tuple[tuple[str, ...], ...] = ()  # PRIMARY KEY and UNIQUE, without partial ones and those over expressions
+    checks: tuple[str, ...] = ()  # the SQL of its CHECK constraints, as far as sqlglot can read them
 
     def column(self, name: str) -> ColumnShape | None:
         return next((column for column in self.columns if column.name.lower() == name.lower()), None)
@@ -87,11 +92,23 @@ def _table(connection: apsw.Connection, name: str) -> TableShape:
             unique=column in unique,
             collation=str(connection.column_metadata("main", name, column)[1]).upper(),
             declared=str(row[2]),
+            default=str(row[4] or ""),
         )
         for row in info
         for column in [str(row[1])]
     )
-    return TableShape(name, columns, _foreign_keys(connection, name), tuple(keys))
+    return TableShape(name, columns, _foreign_keys(connection, name), tuple(keys), _checks(connection, name))
+
+
+def _checks(connection: apsw.Connection, name: str) -> tuple[str, ...]:
+    sql = str(connection.execute("SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?", (name,)).get)
+    if "check" not in sql.lower():
+        return ()
+    try:
+        tree = sqlglot.parse_one(sql, dialect="sqlite")
+    except (SqlglotError, RecursionError):
+        return ()
+    return tuple(check.this.sql(dialect="sqlite") for check in tree.find_all(exp.CheckColumnConstraint))
 
 
 def _foreign_keys(connection: apsw.Connection, name: str) -> tuple[ForeignKey, ...]:

@@ -49,13 +49,16 @@ class Copy:
         finally:
             self.connection.set_progress_handler(None)
 
-    def rows(self, query: str) -> Generator[tuple[apsw.SQLiteValue, ...]]:
-        """The rows of a vetted query under the allow-list. Raises Refusal beyond the caps on rows and bytes."""
+    def rows(self, query: str, *, cached: bool = False) -> Generator[tuple[apsw.SQLiteValue, ...]]:
+        """The rows of a vetted query under the allow-list. Raises Refusal beyond the caps on rows and bytes.
+
+        A statement that is not `cached` has counters that begin at zero.
+        """
         cursor = self.connection.cursor()
         count = size = 0
         try:
             with self.authorizer.guarded():
-                cursor.execute(query, can_cache=False)  # so that its counters begin at zero
+                cursor.execute(query, can_cache=cached)
                 while chunk := list(islice(cursor, _CHUNK)):
                     count += len(chunk)
                     size += len(marshal.dumps(chunk, 2))
@@ -104,8 +107,8 @@ class Copies:
     """The copies of one database.
 
     `clean` never has an index added: originals run there. On `work` a rewrite's indexes are built inside a transaction
-    that is rolled back. `blank` has the schema without rows: scripts are read there. `instance` has it too, and is
-    filled with small databases.
+    that is rolled back. `blank` has the schema without rows: scripts are read there. `instance` and `indexed` have it
+    too, and are filled with small databases.
     """
 
     def __init__(self, path: Path, settings: Settings) -> None:
@@ -114,7 +117,7 @@ class Copies:
         twin = open_copy(path)
         self.work = Copy(twin, settings)
         self.blank = Copy(blank_copy(source), settings)
-        self.instance = Copy(blank_copy(source), settings)
+        self.instance, self.indexed = (Copy(blank_copy(source), settings) for _ in range(2))
         for copy in (self.clean, self.work):
             # All of it in the cache: SQLite's default of 2 MB makes every scan of a larger table miss.
             copy.connection.pragma("cache_size", int(source.pragma("page_count")) + 50_000)
@@ -132,7 +135,7 @@ class Copies:
         ]
 
     def close(self) -> None:
-        for copy in (self.clean, self.work, self.blank, self.instance):
+        for copy in (self.clean, self.work, self.blank, self.instance, self.indexed):
             copy.connection.close(True)
 
 

@@ -1,0 +1,123 @@
+"""Where a pair meets: an empty database that is filled with an instance, asked, and emptied again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from itertools import islice
+
+import apsw
+
+from ..sqlite.connection import quoted
+from ..sqlite.copies import Copy
+from ..sqlite.script import Refusal, Script
+from .compare import Reference, Row, difference
+from .instances import Rows
+from .reference import reference_for
+from .shape import TableShape, read_shape
+
+_STEPS_A_TICK = 4000  # virtual-machine steps between two looks at the clock
+# What one query may take on an instance, in steps, so that it is the same on every machine: a second or less.
+MOST_STEPS = 8_000_000
+
+
+class OutOfTime(Exception):
+    """The time that all instances together may take is over."""
+
+
+class Arena:
+    """A copy with a schema and no rows, which it is left as."""
+
+    def __init__(self, copy: Copy) -> None:
+        self.copy = copy
+        self._connection = copy.connection
+        self._connection.pragma("foreign_keys", True)
+        self.tables: list[TableShape] = read_shape(copy.connection)
+        self._inserts = {table.name: _insert(table) for table in self.tables}
+        self._deadline = 0.0
+        self.refusal: apsw.Error | None = None  # the last row's that a constraint or an index refused
+        self._reversed = False
+
+    @contextmanager
+    def within(self, deadline: float, indexes: Sequence[str] = ()) -> Iterator[None]:
+        """While this is open, the indexes are there, and queries raise OutOfTime after `deadline` (perf_counter).
+
+        Raises Refusal where SQLite refuses an index.
+        """
+        self._deadline = deadline
+        with self.copy.transaction():
+            self.copy.build(indexes, max(0.1, deadline - time.perf_counter()))
+            try:
+                yield
+            finally:
+                self.read_backwards(False)
+                self._connection.set_progress_handler(None)
+
+    def read_backwards(self, backwards: bool) -> None:
+        """Lets SQLite read rows whose order no query asked for the other way round."""
+        if backwards != self._reversed:
+            self._connection.pragma("reverse_unordered_selects", backwards)
+            self._reversed = backwards
+
+    @contextmanager
+    def holding(self, rows: Rows) -> Iterator[Rows]:
+        """Puts these rows in, and takes them out at the end; gives those that no constraint refused."""
+        self._connection.execute("SAVEPOINT instance")
+        try:
+            yield {name: self._load(name, members) for name, members in rows.items()}
+        finally:
+            self._connection.set_progress_handler(None)
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK TO instance; RELEASE instance")
+
+    def _load(self, table: str, rows: list[Row]) -> list[Row]:
+        insert, execute = self._inserts[table], self._connection.execute
+        accepted = []
+        for row in rows:
+            try:
+                execute(insert, row)
+            except apsw.Error as error:
+                self.refusal = error
+                continue
+            accepted.append(row)
+        return accepted
+
+    def rows(self, query: str, most: int | None = None) -> list[Row]:
+        """What the query returns, `most` rows of it; raises apsw.Error, Refusal or UnicodeDecodeError if it fails."""
+        with self._counted(), closing(self.copy.rows(query, cached=True)) as rows:
+            return list(islice(rows, most))
+
+    def difference(self, reference: Reference, query: str) -> str:
+        """How the query's rows differ from the reference, read no further than it takes; raises as `rows` does."""
+        with self._counted(), closing(self.copy.rows(query, cached=True)) as rows:
+            return difference(reference, rows)
+
+    def reference(self, script: Script) -> Reference:
+        """The original's answer with its ties; raises as `rows` does."""
+        rows = self.rows(script.query)
+        with self._counted():
+            return reference_for(self.copy, script, rows)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        ticks = MOST_STEPS // _STEPS_A_TICK
+
+        def tick() -> bool:
+            nonlocal ticks
+            ticks -= 1
+            return ticks < 0 or time.perf_counter() > self._deadline
+
+        self._connection.set_progress_handler(tick, _STEPS_A_TICK)
+        try:
+            yield
+        except apsw.InterruptError:
+            if time.perf_counter() > self._deadline:
+                raise OutOfTime from None
+            raise Refusal("timeout", f"it runs longer than {MOST_STEPS:,} steps of SQLite's machine") from None
+
+
+def _insert(table: TableShape) -> str:
+    names = ", ".join(quoted(column.name) for column in table.columns)
+    marks = ", ".join("?" * len(table.columns))
+    return f"INSERT INTO main.{quoted(table.name)} ({names}) VALUES ({marks})"

@@ -1,0 +1,254 @@
+"""One instance in the making: rows that keep keys and foreign keys, and are filled where nothing was asked of them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from .compare import Value
+from .scenario import columns_of
+from .shape import ColumnShape, ForeignKey, TableShape
+from .values import Pool, fresh
+
+_EXACT_SHARE = 0.6  # of the values near a literal, how often it is the literal itself
+_NEW_PARENTS = 0.5  # how often a random child brings the parent that it refers to
+_PATIENCE = 6
+_DEEPEST = 4  # generations of parents that one row may bring
+_TYPES: dict[str, tuple[type, ...]] = {
+    "INTEGER": (int,),
+    "REAL": (float, int),
+    "NUMERIC": (int, float),
+    "TEXT": (str,),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mood:
+    """The character of one instance."""
+
+    literal_share: float  # how often a value lies near a literal that its column meets
+    null_rate: float
+    repeat_share: float  # how often a random row repeats an earlier one in part
+
+
+@dataclass(frozen=True, slots=True)
+class _Reference:
+    """A foreign key by the places of its columns."""
+
+    places: tuple[int, ...]
+    parent: TableShape
+    targets: tuple[int, ...]
+    may_be_null: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is known of a table before any instance."""
+
+    table: TableShape
+    pools: list[Pool]
+    living: list[int]  # columns that the queries name: the others are the same in most rows
+    keys: list[tuple[int, ...]]
+    references: list[_Reference]
+    checks: list[str]  # CHECKs over several columns: those over one have done their work in the pools
+
+
+class Plans:
+    """The plans of all tables. `names` are the columns that the queries name, in lower case.
+
+    `allows(checks, names, values)` tells whether CHECKs let a row in.
+    """
+
+    def __init__(
+        self,
+        tables: Sequence[TableShape],
+        pools: Mapping[tuple[str, str], Pool],
+        names: frozenset[str],
+        allows: Callable[[Sequence[str], Sequence[str], Sequence[Value]], bool],
+    ) -> None:
+        self.tables = tables
+        self.allows = allows
+        by_name = {table.name.lower(): table for table in tables}
+        self._plans = {table.name: _plan(table, by_name, pools, names) for table in tables}
+        self.targets: dict[str, set[tuple[int, ...]]] = {table.name: set() for table in tables}
+        for plan in self._plans.values():
+            for reference in plan.references:
+                self.targets[reference.parent.name].add(reference.targets)
+
+    def __getitem__(self, table: TableShape) -> _Plan:
+        return self._plans[table.name]
+
+
+def _plan(
+    table: TableShape,
+    by_name: Mapping[str, TableShape],
+    pools: Mapping[tuple[str, str], Pool],
+    names: frozenset[str],
+) -> _Plan:
+    places = _places(table)
+    keys = [tuple(places[name.lower()] for name in key if name.lower() in places) for key in table.keys]
+    in_keys = {place for key in keys for place in key}
+    return _Plan(
+        table,
+        [pools[table.name, column.name] for column in table.columns],
+        [i for i, c in enumerate(table.columns) if (c.name.lower() in names or c.unique) and i not in in_keys],
+        keys,
+        [_reference(table, key, by_name[key.parent]) for key in table.foreign_keys if key.parent in by_name],
+        [check for check in table.checks if len(columns_of(check)) > 1],
+    )
+
+
+def _reference(table: TableShape, key: ForeignKey, parent: TableShape) -> _Reference:
+    here, there = _places(table), _places(parent)
+    places = tuple(here[name.lower()] for name in key.columns)
+    targets = tuple(there[name.lower()] for name in key.parent_columns if name.lower() in there)
+    return _Reference(places, parent, targets, not all(table.columns[place].not_null for place in places))
+
+
+def _places(table: TableShape) -> dict[str, int]:
+    return {column.name.lower(): i for i, column in enumerate(table.columns)}
+
+
+class Draft:
+    """`rows` by table. Parents always stand in it before the rows that refer to them."""
+
+    def __init__(self, plans: Plans, rng: random.Random, mood: Mood) -> None:
+        self._plans, self._rng, self._mood = plans, rng, mood
+        self.rows: dict[str, list[tuple[Value, ...]]] = {table.name: [] for table in plans.tables}
+        self._templates: dict[str, list[list[Value]]] = {}
+        self._keys: set[tuple[str, tuple[int, ...], tuple[Value, ...]]] = set()
+        self._parents: set[tuple[str, tuple[int, ...], tuple[Value, ...]]] = set()
+        self._number = 0
+
+    def next_number(self) -> int:
+        """For a fresh key."""
+        self._number += 1
+        return self._number
+
+    def add_random(self, table: TableShape) -> None:
+        """A row that no query asked for, perhaps one like an earlier one."""
+        plan, rng = self._plans[table], self._rng
+        given: dict[int, Value] = {}
+        known = self.rows[table.name]
+        if known and rng.random() < self._mood.repeat_share:
+            in_keys = {place for key in plan.keys for place in key}
+            given = {i: v for i, v in enumerate(rng.choice(known)) if i not in in_keys and rng.random() > 0.3}
+        for reference in plan.references:
+            known_parents = self.rows[reference.parent.name]
+            if known_parents and len(reference.targets) == len(reference.places) and rng.random() > _NEW_PARENTS:
+                chosen = rng.choice(known_parents)
+                given |= {p: chosen[t] for p, t in zip(reference.places, reference.targets, strict=True)}
+        self.add(table, given)
+
+    def add(self, table: TableShape, given: Mapping[int, Value], depth: int = 0) -> bool:
+        """A row with these values, and the parents that it needs; False where its key is taken or it cannot be."""
+        plan = self._plans[table]
+        row = self._filled(plan, given)
+        for reference in plan.references:
+            if not self._refers(plan, reference, row, depth):
+                return False
+        values = tuple(row)
+        taken = [(table.name, key, parts) for key in plan.keys if None not in (parts := _parts(values, key))]
+        if not self._keys.isdisjoint(taken):
+            return False
+        self._keys.update(taken)
+        self._parents.update((table.name, places, _parts(values, places)) for places in self._plans.targets[table.name])
+        self.rows[table.name].append(values)
+        return True
+
+    def _filled(self, plan: _Plan, given: Mapping[int, Value]) -> list[Value]:
+        """A row with the given values, another one for as long as CHECKs refuse it and there is patience."""
+        row = self._attempt(plan, given)
+        if plan.checks:
+            names = [column.name for column in plan.table.columns]
+            for _ in range(_PATIENCE):
+                if self._plans.allows(plan.checks, names, row):
+                    break
+                row = self._attempt(plan, given)
+        return row
+
+    def _attempt(self, plan: _Plan, given: Mapping[int, Value]) -> list[Value]:
+        row = list(self._rng.choice(self._template(plan)))
+        columns = plan.table.columns
+        for place in plan.living:
+            if place not in given:
+                row[place] = self._value(columns[place], plan.pools[place])
+        for key in plan.keys:
+            self._fill_key(plan, key, given, row)
+        for place, value in given.items():
+            if _fits(columns[place], value):
+                row[place] = value
+            elif value is not None:
+                row[place] = self._value(columns[place], plan.pools[place])
+        return row
+
+    def _template(self, plan: _Plan) -> list[list[Value]]:
+        """Two fillings for the columns that no query names."""
+        found = self._templates.get(plan.table.name)
+        if found is None:
+            columns = list(zip(plan.table.columns, plan.pools, strict=True))
+            found = [[self._value(column, pool) for column, pool in columns] for _ in range(2)]
+            self._templates[plan.table.name] = found
+        return found
+
+    def _fill_key(self, plan: _Plan, key: tuple[int, ...], given: Mapping[int, Value], row: list[Value]) -> None:
+        """A key's free columns: mostly small values that meet others, and a fresh one where the key is single."""
+        free = [place for place in key if place not in given]
+        for place in free:
+            column = plan.table.columns[place]
+            if len(key) == 1:
+                small = fresh(column, self._rng.randrange(1, 8))
+                taken = self._rng.random() < 0.5 or (plan.table.name, key, (small,)) in self._keys
+                row[place] = fresh(column, self._unused()) if taken else small
+            elif self._rng.random() < 0.3:
+                row[place] = fresh(column, self._unused())
+            else:
+                row[place] = self._value(column, plan.pools[place])
+
+    def _unused(self) -> int:
+        return 10 + self.next_number()
+
+    def _value(self, column: ColumnShape, pool: Pool) -> Value:
+        rng = self._rng
+        if not column.not_null and rng.random() < self._mood.null_rate:
+            return None
+        if not pool.near or rng.random() >= self._mood.literal_share:
+            return rng.choice(pool.far) if pool.far else None
+        return rng.choice(pool.exact if pool.exact and rng.random() < _EXACT_SHARE else pool.near)
+
+    def _refers(self, plan: _Plan, reference: _Reference, row: list[Value], depth: int) -> bool:
+        """Lets a foreign key point at a parent that is there, bringing it where it can be; else at none."""
+        wanted = [row[place] for place in reference.places]
+        if None in wanted or len(reference.targets) != len(wanted):
+            return True
+        if (reference.parent.name, reference.targets, tuple(wanted)) in self._parents:
+            return True
+        if reference.parent is plan.table and [row[target] for target in reference.targets] == wanted:
+            return True
+        given = dict(zip(reference.targets, wanted, strict=True))
+        if depth < _DEEPEST and self.add(reference.parent, given, depth + 1):
+            return True
+        known = self.rows[reference.parent.name]
+        if known and (not reference.may_be_null or self._rng.random() < 0.5):
+            chosen = self._rng.choice(known)
+            for place, target in zip(reference.places, reference.targets, strict=True):
+                row[place] = chosen[target]
+            return True
+        if reference.may_be_null:
+            for place in reference.places:
+                if not plan.table.columns[place].not_null:
+                    row[place] = None
+            return True
+        return False
+
+
+def _parts(row: Sequence[Value], places: Sequence[int]) -> tuple[Value, ...]:
+    return tuple(row[place] for place in places)
+
+
+def _fits(column: ColumnShape, value: Value) -> bool:
+    if value is None:
+        return not column.not_null
+    types = _TYPES.get(column.kind)
+    return types is None or isinstance(value, types)

@@ -1,0 +1,229 @@
+"""Solves a query's conditions for one row of each of its tables: all of them held, or one of them broken.
+
+SQLite itself says which values of a column's pool fulfil a condition, so that any function and operator is understood.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import apsw
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from ..sqlite.connection import identifier
+from .compare import Value
+from .reading import Cell, Condition, Reading
+from .shape import ColumnShape, TableShape
+from .values import Pool, fresh, wide
+
+Assignment: TypeAlias = dict[Cell, Value]
+_Pair: TypeAlias = tuple[Value, Value]
+_MOST_PAIRS = 300
+_ABSENT = 0.25  # how often the rows of an arm that need not be there are left out
+
+
+class Sieve:
+    """Splits pools by conditions, on a connection of its own: one table a pool, with the column's type."""
+
+    def __init__(self, pools: Mapping[tuple[str, str], Pool]) -> None:
+        self._connection = apsw.Connection(":memory:")
+        self._pools = pools
+        self._tables: dict[tuple[str, str, bool], str] = {}
+        self._kept: dict[tuple[str, tuple[str, ...]], tuple[list[tuple[Value, ...]], list[tuple[Value, ...]]]] = {}
+
+    def check(self, table: TableShape) -> None:
+        """Leaves in the pools only what the CHECKs over single columns allow."""
+        for column in table.columns:
+            checks = [check for check in table.checks if columns_of(check) == {column.name.lower()}]
+            if not checks:
+                continue
+            pool = self._pools[table.name, column.name]
+            for values in (pool.exact, pool.near, pool.far):
+                values[:] = self._legal(checks, column, values)
+            if not pool.far:
+                pool.far[:] = self._legal(checks, column, wide(column))[:12] or pool.near
+
+    def _legal(self, checks: Sequence[str], column: ColumnShape, values: Sequence[Value]) -> list[Value]:
+        return [value for value in values if self.allows(checks, [column.name], (value,))]
+
+    def allows(self, checks: Sequence[str], names: Sequence[str], values: Sequence[Value]) -> bool:
+        """Whether CHECKs let these values of these columns in; True also where that cannot be said."""
+        given = ", ".join(f"? AS {identifier(name)}" for name in names)
+        try:
+            return all(
+                self._connection.execute(f"SELECT ({check}) IS NOT FALSE FROM (SELECT {given})", values).get
+                for check in checks
+            )
+        except apsw.Error:
+            return True
+
+    def split(
+        self, condition: Condition, columns: Sequence[tuple[str, ColumnShape]]
+    ) -> tuple[list[tuple[Value, ...]], list[tuple[Value, ...]]]:
+        """The values (or pairs) of the cells' pools that fulfil the condition, and those that do not."""
+        tables = tuple(self._table(table, column, wider=False) for table, column in columns)
+        key = (condition.sql, tables)
+        if key not in self._kept:
+            good, bad = self._split(condition.sql, tables)
+            if not good and not condition.equates:
+                tables = tuple(self._table(table, column, wider=True) for table, column in columns)
+                good, _ = self._split(condition.sql, tables)
+            self._kept[key] = good, bad
+        return self._kept[key]
+
+    def _split(self, sql: str, tables: tuple[str, ...]) -> tuple[list[tuple[Value, ...]], list[tuple[Value, ...]]]:
+        values = ", ".join(f"c{i}.v" for i in range(len(tables)))
+        sources = ", ".join(f"{table} AS c{i}" for i, table in enumerate(tables))
+        try:
+            rows = self._connection.execute(
+                f"SELECT {values}, ({sql}) IS TRUE FROM {sources} ORDER BY (c0.rowid * 7919) % 101 LIMIT 4000"
+            ).fetchall()
+        except apsw.Error:
+            return [], []
+        good = [row[:-1] for row in rows if row[-1]][:_MOST_PAIRS]
+        return good, [row[:-1] for row in rows if not row[-1]][:_MOST_PAIRS]
+
+    def _table(self, table: str, column: ColumnShape, wider: bool) -> str:
+        key = (table, column.name, wider)
+        if key not in self._tables:
+            name = f"p{len(self._tables)}"
+            pool = self._pools[table, column.name].all
+            values = [(value,) for value in ([*pool, *wide(column)] if wider else pool)]
+            if not column.not_null:
+                values.append((None,))
+            kind = {"BLOB": ""}.get(column.kind, column.kind)
+            self._connection.execute(f"CREATE TABLE {name} (v {kind} COLLATE {column.collation})")
+            self._connection.executemany(f"INSERT INTO {name} VALUES (?)", values)
+            self._tables[key] = name
+        return self._tables[key]
+
+
+class Scenario:
+    """One query's reading with its conditions' values."""
+
+    def __init__(self, reading: Reading, sieve: Sieve, pools: Mapping[tuple[str, str], Pool]) -> None:
+        self.reading = reading
+        self._pools = pools
+        self._split = []
+        for condition in reading.conditions:
+            columns = [(self._table_of(cell), self.column(cell)) for cell in condition.cells]
+            # Equal cells are one class; only where it is broken do its pairs matter.
+            self._split.append(sieve.split(condition, columns))
+
+    def _table_of(self, cell: Cell) -> str:
+        return self.reading.occurrences[cell[0]].table.name
+
+    def column(self, cell: Cell) -> ColumnShape:
+        return self.reading.occurrences[cell[0]].table.columns[cell[1]]
+
+    def solve(
+        self, rng: random.Random, number: int, breaking: int, before: Assignment, keep: float
+    ) -> tuple[list[int], Assignment]:
+        """The occurrences that have a row, and values for the cells that conditions speak of.
+
+        `number` makes keys fresh; the condition of that index (modulo theirs) is `breaking`, unless it is negative.
+        With the chance `keep`, cells have the value that they had `before`.
+        """
+        arms = [0 if rng.random() > _ABSENT else rng.randrange(n) for n in self.reading.choices]
+
+        def chosen(guards: Sequence[tuple[int, int]]) -> bool:
+            return all(arms[choice] == arm for choice, arm in guards)
+
+        present = [i for i, occurrence in enumerate(self.reading.occurrences) if chosen(occurrence.guards)]
+        there = set(present)
+        active = [
+            i
+            for i, condition in enumerate(self.reading.conditions)
+            if chosen(condition.guards) and all(cell[0] in there for cell in condition.cells)
+        ]
+        broken = active[breaking % len(active)] if active and breaking >= 0 else -1
+        return present, _Solution(self, rng, active, broken).values(number, before, keep)
+
+    def conditions(self, indexes: Sequence[int], broken: int) -> list[tuple[Condition, list[tuple[Value, ...]]]]:
+        """Conditions with the values that they allow (or, where broken, those that they do not)."""
+        return [(self.reading.conditions[i], self._split[i][1 if i == broken else 0]) for i in indexes]
+
+    def pool(self, cell: Cell) -> Pool:
+        return self._pools[self._table_of(cell), self.column(cell).name]
+
+
+class _Solution:
+    """One attempt: cells that must be equal are classes, and each class gets a value that its conditions allow."""
+
+    def __init__(self, scenario: Scenario, rng: random.Random, active: list[int], broken: int) -> None:
+        self._scenario, self._rng = scenario, rng
+        self._root: dict[Cell, Cell] = {}
+        self._allowed: dict[Cell, list[Value]] = {}
+        self._pairs: list[tuple[Cell, Cell, list[_Pair]]] = []
+        conditions = scenario.conditions(active, broken)
+        for i, (condition, _) in zip(active, conditions, strict=True):
+            if condition.equates and i != broken:
+                self._root[self.root(condition.cells[0])] = self.root(condition.cells[1])
+        for i, (condition, values) in zip(active, conditions, strict=True):
+            if len(condition.cells) == 1:
+                self._restrict(self.root(condition.cells[0]), [value for (value,) in values])
+            elif not condition.equates or i == broken:
+                one, other = (self.root(cell) for cell in condition.cells)
+                self._pairs.append((one, other, [(a, b) for a, b in values]))
+        self._cells = [cell for condition, _ in conditions for cell in condition.cells]
+
+    def root(self, cell: Cell) -> Cell:
+        while (above := self._root.get(cell, cell)) != cell:
+            cell = above
+        return cell
+
+    def _restrict(self, root: Cell, values: list[Value]) -> None:
+        known = self._allowed.get(root)
+        if known is None:
+            self._allowed[root] = values
+        elif both := [value for value in known if value in values]:
+            self._allowed[root] = both
+
+    def values(self, number: int, before: Assignment, keep: float) -> Assignment:
+        found: dict[Cell, Value] = {}
+        rng = self._rng
+        members: dict[Cell, list[Cell]] = defaultdict(list)
+        for cell in self._cells:
+            members[self.root(cell)].append(cell)
+        for root, cells in members.items():
+            if cells[0] in before and rng.random() < keep:
+                found[root] = before[cells[0]]
+        for one, other, pairs in self._pairs:
+            self._choose_pair(one, other, pairs, found)
+        for root, cells in members.items():
+            if root not in found:
+                found[root] = self._choose(root, cells, number)
+        return {cell: found[root] for root, cells in members.items() for cell in cells}
+
+    def _choose_pair(self, one: Cell, other: Cell, pairs: list[_Pair], found: dict[Cell, Value]) -> None:
+        fit = pairs
+        for root, side in ((one, 0), (other, 1)):
+            if root in found:
+                fit = [pair for pair in fit if pair[side] == found[root]] or fit
+            elif allowed := self._allowed.get(root):
+                fit = [pair for pair in fit if pair[side] in allowed] or fit
+        if fit:
+            found[one], found[other] = self._rng.choice(fit)
+
+    def _choose(self, root: Cell, cells: list[Cell], number: int) -> Value:
+        allowed = self._allowed.get(root)
+        if allowed:
+            return self._rng.choice(allowed)
+        key = next((cell for cell in cells if self._scenario.column(cell).unique), None)
+        if key is not None and self._rng.random() < 0.7:
+            return fresh(self._scenario.column(key), number)
+        values = self._scenario.pool(self._rng.choice(cells)).all
+        return self._rng.choice(values) if values else None
+
+
+def columns_of(check: str) -> set[str]:
+    """The lower-case names of the columns in an expression; none where sqlglot cannot read it."""
+    try:
+        return {column.name.lower() for column in sqlglot.parse_one(check, dialect="sqlite").find_all(exp.Column)}
+    except (SqlglotError, RecursionError):
+        return set()

@@ -1,0 +1,65 @@
+"""The caller's side of `verify`: is the rewrite the same query? Asked of a worker process, answered in a verdict."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from .sqlite.pool import WorkerPool
+from .sqlite.sandbox import WorkerDied, WorkerOverran
+from .types import Settings, SqlOptError, Verdict
+
+_TARGET = "sqlopt_env.examination:make_handler"
+_WORKERS = 4  # at most so many at a time, from as many threads; started when they are needed
+
+
+def verify(
+    schema: str | None,
+    original: str,
+    rewrite: str,
+    *,
+    data: str | Path | None = None,
+    budget: float = 1.0,
+    seed: int = 0,
+    names: bool = False,
+) -> Verdict:
+    """Is `rewrite` the same query as `original` on every database that `schema` allows?
+
+    `schema` holds CREATE statements in SQLite's dialect; it may be None where `data` is given, an SQLite file that is
+    only read, and on which (and on a twin of which) both are compared too. `rewrite` may begin with CREATE INDEX
+    statements. `budget` is the seconds that may be spent on small databases (the data come on top); the same `seed`
+    gives the same verdict and witness. With `names`, the columns must have the same names too.
+
+    Never raises for what is in the inputs: that is a verdict `invalid`. A witness is SQL that can be run after the
+    schema. SqlOptError is raised for a `budget` or `seed` that is no number.
+    """
+    if not isinstance(budget, int | float) or not 0 < budget <= 3600:
+        raise SqlOptError(f"budget must be a number of seconds up to 3600, not {budget!r}")
+    if type(seed) is not int or not 0 <= seed < 2**63:
+        raise SqlOptError(f"seed must be a whole number from 0 on, not {seed!r}")
+    start = time.perf_counter()
+    verdict = _asked(schema, original, rewrite, data, {"budget": budget, "seed": seed, "names": names})
+    return replace(verdict, seconds=time.perf_counter() - start)
+
+
+def _asked(schema: Any, original: Any, rewrite: Any, data: Any, request: Mapping[str, Any]) -> Verdict:
+    for name, text in (("schema", schema), ("original", original), ("rewrite", rewrite)):
+        if not isinstance(text, str) and not (name == "schema" and text is None and data is not None):
+            return Verdict("invalid", reason=f"the {name} must be a text, not {type(text).__name__}")
+    path = None if data is None else str(Path(data).absolute())
+    question = {"schema": schema, "original": original, "rewrite": rewrite, "data": path, **request}
+    try:
+        return Verdict.from_dict(_pool().call(question))
+    except WorkerDied:
+        return Verdict("unknown", reason="the worker process died while it was running them")
+    except WorkerOverran as error:
+        return Verdict("unknown", reason=f"killed: its {error.phase} phase took longer than allowed")
+
+
+@cache
+def _pool() -> WorkerPool:
+    return WorkerPool(_WORKERS, _TARGET, asdict(Settings()))
