@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import apsw
 
-from .equivalence.refute import Refuter
+from .equivalence.actual import difference_on
+from .equivalence.instances.literals import unreachable_size
+from .equivalence.proof import prove
+from .equivalence.refute import Refuter, Search
 from .sqlite.copies import Copy
 from .sqlite.sandbox import Allow, Handler, limit_process
 from .sqlite.schema import schema_connection
 from .sqlite.script import Refusal, Script, read_script
 from .types import Settings, SqlOptError, Verdict
+from .workbench import Workbench
 
+INSTANCES = 300  # small databases for a pair that is not proved
+INSTANCES_BESIDE_PROOF = 40  # the same for one that is: a proof adds to them, and never overrides one
+ENOUGH = 30  # with fewer on which both agreed, nothing is said
 _SCHEMAS_KEPT = 16
 _SCRIPT_SECONDS = 5.0
-_GRACE = 5.0  # seconds beyond the budget after which the worker is killed
+_GRACE = 2.0  # seconds beyond the budget after which the worker is killed
 
 
 def make_handler(options: dict[str, Any]) -> Handler:
     """What a worker process runs: requests with the arguments of `verify`."""
-    examiner = Examiner(Settings(**options))
-    limit_process(Settings(**options).memory_bytes)
+    settings = Settings(**options)
+    examiner = Examiner(settings)
+    logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # what it cannot read is of no concern to anyone
+    limit_process(settings.memory_bytes)
 
     def handle(request: dict[str, Any], allow: Allow) -> dict[str, Any]:
         try:
@@ -41,15 +52,16 @@ def make_handler(options: dict[str, Any]) -> Handler:
 
 
 class Examiner:
-    """Keeps the schemas of the last requests."""
+    """Keeps the schemas of the last requests, and their databases."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._schemas: OrderedDict[str, tuple[list[Copy], Refuter]] = OrderedDict()
+        self._workbench = Workbench(settings)
 
     def examine(
         self,
-        schema: str,
+        schema: str | None,
         original: str,
         rewrite: str,
         data: str | None,
@@ -58,27 +70,26 @@ class Examiner:
         names: bool,
         allow: Allow,
     ) -> Verdict:
-        """A verdict on one pair."""
+        """A verdict on one pair. Raises SqlOptError where an input is no such thing."""
         allow("schema", _SCRIPT_SECONDS)
-        copy, refuter = self._place(schema)
+        if schema is None:
+            assert data is not None
+            place = self._workbench.place(Path(data), allow)
+            copy, refuter = place.copies.blank, place.refuter
+        else:
+            copy, refuter = self._place(schema)
         allow("script", _SCRIPT_SECONDS)
-        try:
-            first = self._read(copy, original, "original")
-            second = self._read(copy, rewrite, "rewrite")
-        except Refusal as refusal:
-            return Verdict("invalid", reason=refusal.reason)
-        if first.columns != second.columns:
-            return Verdict(
-                "refuted", reason=f"the rewrite returns {second.columns} columns, the original {first.columns}"
-            )
+        first, second = self._read(copy, original, "original"), self._read(copy, rewrite, "rewrite")
+        if first.indexes:
+            raise SqlOptError("the original must be one query without index statements")
+        problem = _other_columns(first, second, names)
+        if problem:
+            return Verdict("refuted", reason=problem)
         allow("instances", budget + _GRACE)
-        search = refuter.search(first, second, 100, seed, budget)
-        if search.witness:
-            w = search.witness
-            return Verdict("refuted", search.agreed, search.difference, w.sql, w.original_rows, w.rewrite_rows)
-        if not search.finished:
-            return Verdict("unknown", search.agreed, "out of time")
-        return Verdict("tested", search.agreed, f"equal results on {search.agreed} small databases")
+        verdict = _on_instances(refuter, first, second, budget, seed)
+        if data is None or verdict.status not in ("proved", "tested"):
+            return verdict
+        return self._on_data(Path(data), original, rewrite, verdict, allow)
 
     def _place(self, schema: str) -> tuple[Copy, Refuter]:
         """Where scripts are read, and where pairs meet."""
@@ -96,4 +107,79 @@ class Examiner:
         try:
             return read_script(copy.connection, copy.authorizer, text, self._settings)
         except Refusal as refusal:
-            raise Refusal(refusal.outcome, f"the {role}: {refusal.reason}") from None
+            raise SqlOptError(f"the {role}: {refusal.reason}") from None
+
+    def _on_data(self, path: Path, original: str, rewrite: str, verdict: Verdict, allow: Allow) -> Verdict:
+        """The verdict after both have been compared on the caller's database and its twin too."""
+        seconds = self._settings.reference_timeout
+        place = self._workbench.place(path, allow)
+        self._read(place.copies.blank, original, "original, on the data")
+        script = self._read(place.copies.blank, rewrite, "rewrite, on the data")
+        prepared = self._workbench.prepared(place, original, allow)
+        if prepared.reference is None:
+            return replace(verdict, status="unknown", reason="the original takes too long on the data")
+        allow("data", 2 * seconds)
+        try:
+            with place.copies.work.transaction():
+                place.copies.work.build(script.indexes, seconds)
+                problem = difference_on(place.copies.work, prepared.reference, script, seconds)
+            if problem:
+                return Verdict("refuted", verdict.instances, f"on the data, {problem}")
+            problem = self._workbench.difference_on_twin(place, prepared, script, allow)
+        except Refusal as refusal:
+            return replace(verdict, status="unknown", reason=f"on the data: {refusal.reason}")
+        if problem:
+            return Verdict("refuted", verdict.instances + 1, f"on a twin of the data, with other contents, {problem}")
+        reason = f"{verdict.reason}, on the data and on a twin of them"
+        return replace(verdict, instances=verdict.instances + 2, reason=reason)
+
+
+def _other_columns(original: Script, rewrite: Script, names: bool) -> str:
+    if original.columns != rewrite.columns:
+        some = f"{rewrite.columns} {'column' if rewrite.columns == 1 else 'columns'}"
+        return f"the rewrite returns {some}, the original {original.columns}"
+    for i, (one, other) in enumerate(zip(original.names, rewrite.names, strict=True), 1):
+        if names and one != other:
+            return f"column {i} is named {other} in the rewrite, and {one} in the original"
+    return ""
+
+
+def _on_instances(refuter: Refuter, original: Script, rewrite: Script, budget: float, seed: int) -> Verdict:
+    """The verdict of small databases, and of the proof."""
+    proof = ""
+
+    def enough(agreed: int) -> bool:
+        nonlocal proof
+        if agreed == INSTANCES_BESIDE_PROOF:
+            proof = prove(refuter.tables, original.query, rewrite.query)
+        return proof != ""
+
+    try:
+        search = refuter.search(original, rewrite, INSTANCES, seed, budget, enough=enough, observe=True)
+    except Refusal as refusal:
+        return Verdict("unknown" if refusal.outcome == "timeout" else "invalid", reason=refusal.reason)
+    verdict = Verdict("tested", search.agreed, coverage=search.coverage)
+    if search.witness is not None:
+        witness = search.witness
+        return Verdict(
+            "refuted", search.agreed, search.difference, witness.sql, witness.original_rows, witness.rewrite_rows
+        )
+    if proof:
+        return replace(verdict, status="proved", reason=f"{proof}; equal results on {search.agreed} small databases")
+    doubt = _doubt(search, original, rewrite)
+    if doubt:
+        return replace(verdict, status="unknown", reason=doubt)
+    return replace(verdict, reason=f"equal results on {search.agreed} small databases")
+
+
+def _doubt(search: Search, original: Script, rewrite: Script) -> str:
+    """Why equal results on these instances say too little, or ""."""
+    if not search.finished:
+        return f"the budget ended after {search.agreed} small databases"
+    if search.agreed < ENOUGH:
+        why = "contradicts itself: its own answer is not determined" if search.undetermined else "fails"
+        return f"only {search.agreed} small databases could be compared: on others the original {why}"
+    if search.never_switched:
+        return f"small databases say too little: {search.never_switched} on any of them"
+    size = unreachable_size(original.query, rewrite.query)
+    return f"small databases never reach the rewrite's {size:,} rows" if size else ""

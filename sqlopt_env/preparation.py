@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 import apsw
 
-from .equivalence.compare import Reference, Row
+from .equivalence.compare import Reference, Row, difference
+from .equivalence.determined import suspicious, undetermined
 from .equivalence.reference import reference_for
 from .equivalence.refute import Refuter, Sample
 from .sqlite.copies import Copies, Copy
@@ -20,7 +22,7 @@ from .types import Plan, Settings, SqlOptError
 INSTANCE_SEED = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Prepared:
     """A task that rewrites can be compared with.
 
@@ -36,9 +38,11 @@ class Prepared:
     stopped: bool
     seconds: float
     steps: int
+    twin: Reference | None = None  # the original's answer on the database's twin, once it was asked for
+    twin_failed: bool = False
 
 
-def read_original(copies: Copies, query: str, settings: Settings) -> tuple[Script, Plan]:
+def read_original(copies: Copies, refuter: Refuter, query: str, settings: Settings) -> tuple[Script, Plan]:
     """The task's query, held to the rules of a rewrite; raises SqlOptError where it breaks them."""
     try:
         script = read_script(copies.blank.connection, copies.blank.authorizer, query, settings)
@@ -46,12 +50,15 @@ def read_original(copies: Copies, query: str, settings: Settings) -> tuple[Scrip
         raise SqlOptError(f"the query cannot be a task: {refusal.reason}") from None
     if script.indexes:
         raise SqlOptError("the query cannot be a task: it must be one query without index statements")
+    problem = undetermined(refuter.tables, script.query)
+    if problem:
+        raise SqlOptError(f"the query cannot be a task, for its own answer is not determined: {problem}")
     return script, explain(copies.clean.connection, script.query)
 
 
 def prepare(copies: Copies, refuter: Refuter, query: str, settings: Settings, allow: Allow) -> Prepared:
     """Fetches the rows of the original; one that is over its budget is run again with helpful indexes."""
-    script, plan = read_original(copies, query, settings)
+    script, plan = read_original(copies, refuter, query, settings)
     allow("reference", settings.timeout)
     rows: list[Row] | None = None
     start = cpu_clock()
@@ -60,22 +67,57 @@ def prepare(copies: Copies, refuter: Refuter, query: str, settings: Settings, al
     seconds = (cpu_clock() - start) / 1e9
     if rows is not None:
         reference: Reference | None = _reference(copies.clean, script, rows, settings.timeout, allow)
+        assert reference is not None
+        if suspicious(script.query, refuter.tables):
+            _refuse_chance(copies.clean, script, reference, settings.timeout, allow)
     else:
-        reference = _with_help(copies, script, settings.reference_timeout, allow)
+        helpful = copies.helpful_indexes(script.reads)
+        reference = _with_help(copies.work, script, helpful, settings.reference_timeout, allow)
     allow("instances", 2 * settings.timeout)
     samples = refuter.samples(script, settings.instances, INSTANCE_SEED, settings.timeout)
     return Prepared(script, plan, reference, samples, rows is None, seconds, max(count.steps, 1))
 
 
-def _with_help(copies: Copies, script: Script, seconds: float, allow: Allow) -> Reference | None:
+def reference_on(
+    copy: Copy, script: Script, helpful: Sequence[str], settings: Settings, allow: Allow
+) -> Reference | None:
+    """A query's answer on any database, at need with the helpful indexes; None where it cannot be had."""
+    allow("reference", settings.timeout)
+    try:
+        return _reference(copy, script, _rows(copy, script, settings.timeout), settings.timeout, allow)
+    except SqlOptError:
+        return None
+    except apsw.InterruptError:
+        return _with_help(copy, script, helpful, settings.reference_timeout, allow)
+
+
+def _with_help(copy: Copy, script: Script, helpful: Sequence[str], seconds: float, allow: Allow) -> Reference | None:
     """The reference of an original that is far too slow, by way of an index on every column that it reads."""
     allow("reference", 2 * seconds)
     try:
-        with copies.work.transaction():
-            copies.work.build(copies.helpful_indexes(script.reads), seconds)
-            return _reference(copies.work, script, _rows(copies.work, script, seconds), seconds, allow)
+        with copy.transaction():
+            copy.build(helpful, seconds)
+            return _reference(copy, script, _rows(copy, script, seconds), seconds, allow)
     except (apsw.InterruptError, Refusal):
         return None
+
+
+def _refuse_chance(copy: Copy, script: Script, reference: Reference, seconds: float, allow: Allow) -> None:
+    """Raises SqlOptError where the query gives another answer when rows are read the other way round."""
+    allow("reference", seconds)
+    copy.connection.pragma("reverse_unordered_selects", True)
+    try:
+        with copy.budget(seconds):
+            problem = difference(reference, copy.rows(script.query))
+    except (apsw.Error, Refusal, UnicodeDecodeError):
+        return  # too slow that way: nothing is known against it
+    finally:
+        copy.connection.pragma("reverse_unordered_selects", False)
+    if problem:
+        raise SqlOptError(
+            "the query cannot be a task, for its own answer is not determined: it changes with the order in which"
+            " SQLite reads rows; add ORDER BY terms that leave no ties"
+        )
 
 
 def _rows(copy: Copy, script: Script, seconds: float) -> list[Row]:

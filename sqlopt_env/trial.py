@@ -5,34 +5,33 @@ Each station either ends the trial with an outcome and a reason (Refusal) or han
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from contextlib import closing
+import logging
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import apsw
 
-from .equivalence.compare import difference
+from .equivalence.actual import difference_on
+from .equivalence.instances.literals import brings_literals
 from .equivalence.refute import Refuter
-from .preparation import Prepared, prepare, read_original
-from .sqlite.connection import Signature
-from .sqlite.copies import Copies, IndexCost, failure
+from .preparation import Prepared, read_original
+from .sqlite.copies import Copies, IndexCost
 from .sqlite.plan import explain
-from .sqlite.sandbox import Allow, Handler, limit_process
+from .sqlite.sandbox import Allow, Handler
 from .sqlite.script import Refusal, Script, read_script
 from .sqlite.timing import Comparison, compared_steps, count_steps, cpu_clock, drain, interleave
 from .types import Settings, SqlOptError, Verdict
+from .workbench import Place, Workbench
 
-LOAD_SECONDS_PER_GIB = 60.0
 SCRIPT_SECONDS = 2.0
 THOROUGH_SEED = 1  # other instances than the ones that a policy's feedback comes from
-DATABASES_KEPT, TASKS_KEPT, ROWS_KEPT = 2, 64, 1_000_000  # rows of all prepared tasks together
 
 
 def make_handler(options: dict[str, Any]) -> Handler:
     """What a worker process runs: requests `{"op": "brief" | "evaluate", "path", "query", "script", "thorough"}`."""
     bench = Bench(Settings(**options))
+    logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # what it cannot read is of no concern to anyone
 
     def handle(request: dict[str, Any], allow: Allow) -> dict[str, Any]:
         try:
@@ -53,36 +52,34 @@ def make_handler(options: dict[str, Any]) -> Handler:
 
 
 class Bench:
-    """Databases and prepared tasks that a worker keeps between trials."""
+    """Judges rewrites, one after the other."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._databases: OrderedDict[Signature, Copies] = OrderedDict()
-        self._refuters: dict[Signature, Refuter] = {}
-        self._tasks: OrderedDict[tuple[Signature, str], Prepared] = OrderedDict()
+        self._workbench = Workbench(settings)
 
     def brief(self, path: Path, query: str, allow: Allow) -> dict[str, Any]:
         """What may be known of a task before any rewrite."""
-        copies = self._copies(Signature.of(path), path, allow)
-        script, plan = read_original(copies, query, self._settings)
+        place = self._workbench.place(path, allow)
+        script, plan = read_original(place.copies, place.refuter, query, self._settings)
         return {
-            "schema": copies.schema,
+            "schema": place.copies.schema,
             "plan": asdict(plan),
             "columns": script.columns,
-            "row_counts": copies.row_counts,
+            "row_counts": place.copies.row_counts,
         }
 
     def evaluate(self, path: Path, query: str, text: str, thorough: bool, allow: Allow) -> dict[str, Any]:
         """One trial, from the text of a script to an outcome."""
-        signature = Signature.of(path)
-        copies = self._copies(signature, path, allow)
-        prepared = self._prepared(signature, copies, query, allow)
+        place = self._workbench.place(path, allow)
+        prepared = self._workbench.prepared(place, query, allow)
         found: dict[str, Any] = {"plan_before": asdict(prepared.plan)}
         try:
             allow("script", SCRIPT_SECONDS)
-            script = read_script(copies.blank.connection, copies.blank.authorizer, text, self._settings)
+            blank = place.copies.blank
+            script = read_script(blank.connection, blank.authorizer, text, self._settings)
             found |= {"indexes": script.indexes, "query": script.query}
-            self._try(signature, prepared, script, thorough, found, allow)
+            self._try(place, prepared, script, thorough, found, allow)
         except Refusal as refusal:
             found |= _ended(refusal.outcome, refusal.reason)
         except (MemoryError, apsw.NoMemError):
@@ -93,14 +90,14 @@ class Bench:
 
     def _try(
         self,
-        signature: Signature,
+        place: Place,
         prepared: Prepared,
         script: Script,
         thorough: bool,
         found: dict[str, Any],
         allow: Allow,
     ) -> None:
-        settings, copies = self._settings, self._databases[signature]
+        settings, copies = self._settings, place.copies
         if script.columns != prepared.script.columns:
             problem = f"the rewrite returns {_columns(script)}, the original {prepared.script.columns}"
             found["verdict"] = asdict(Verdict("refuted", 0, problem))
@@ -110,14 +107,18 @@ class Bench:
                 "unverified",
                 f"the original's rows could not be had within {settings.reference_timeout:g} s, even with indexes",
             )
-        instances = self._search(self._refuters[signature], prepared, script, thorough, found, allow)
+        novel = brings_literals(prepared.script.query, script)
+        instances = self._search(place.refuter, prepared, script, thorough, novel, found, allow)
         allow("index", settings.timeout)
         with copies.work.transaction():
             cost = copies.work.build(script.indexes, settings.timeout)
             found |= {"index_seconds": cost.amount, "index_bytes": cost.bytes}
             seen = self._check(copies, prepared, script, instances, found, allow)
             found["plan_after"] = asdict(explain(copies.work.connection, script.query))
-            found |= self._priced(prepared, self._measure(copies, prepared, script, seen, allow), cost)
+            figures = self._priced(prepared, self._measure(copies, prepared, script, seen, allow), cost)
+        if thorough or (novel and figures["outcome"] == "improved"):
+            self._compare_on_twin(place, prepared, script, instances, found, allow)
+        found |= figures
 
     def _search(
         self,
@@ -125,16 +126,22 @@ class Bench:
         prepared: Prepared,
         script: Script,
         thorough: bool,
+        novel: bool,
         found: dict[str, Any],
         allow: Allow,
     ) -> int:
-        """The same rows on small databases? On how many."""
-        seconds, original = self._settings.timeout, prepared.script
+        """The same rows on small databases? On how many.
+
+        Those that were made for the original do where the rewrite says nothing that the original does not say.
+        """
+        settings, original = self._settings, prepared.script
+        seconds = settings.timeout
         allow("instances", 3 * seconds)
         search = refuter.compare(original, script, prepared.samples, seconds)
         agreed = search.agreed
-        if search.witness is None and search.finished and thorough:
-            search = refuter.search(original, script, self._settings.thorough_instances, THOROUGH_SEED, seconds)
+        if search.witness is None and search.finished and (thorough or novel):
+            count = settings.thorough_instances if thorough else 2 * settings.instances
+            search = refuter.search(original, script, count, THOROUGH_SEED, seconds)
             agreed += search.agreed
         if search.witness is not None:
             problem = f"on a small database, {search.difference}"
@@ -158,24 +165,33 @@ class Bench:
     ) -> int:
         """The same rows on the real database? The CPU nanoseconds that it took to see."""
         assert prepared.reference is not None
-        seconds = self._settings.timeout
-        allow("check", seconds)
+        allow("check", self._settings.timeout)
         start = cpu_clock()
-        try:
-            with copies.work.budget(seconds), closing(copies.work.rows(script.query)) as rows:
-                problem = difference(prepared.reference, rows)
-        except apsw.InterruptError:
-            raise Refusal("timeout", f"the rewrite runs longer than {seconds:g} s") from None
-        except UnicodeDecodeError:
-            raise Refusal("invalid", "the rewrite returns text that is not UTF-8") from None
-        except apsw.Error as error:
-            raise failure(error) from None
+        problem = difference_on(copies.work, prepared.reference, script, self._settings.timeout)
         if problem:
             found["verdict"] = asdict(Verdict("refuted", instances, problem))
             raise Refusal("refuted", problem)
         reason = f"equal results on the real database and {instances} small ones"
         found["verdict"] = asdict(Verdict("tested", instances + 1, reason))
         return cpu_clock() - start
+
+    def _compare_on_twin(
+        self,
+        place: Place,
+        prepared: Prepared,
+        script: Script,
+        instances: int,
+        found: dict[str, Any],
+        allow: Allow,
+    ) -> None:
+        """The same rows on a database as large as the real one, but with other contents?"""
+        problem = self._workbench.difference_on_twin(place, prepared, script, allow)
+        if problem:
+            problem = f"on a twin of the database, of its size but with other contents, {problem}"
+            found["verdict"] = asdict(Verdict("refuted", instances + 1, problem))
+            raise Refusal("refuted", problem)
+        reason = f"equal results on the real database, its twin and {instances} small ones"
+        found["verdict"] = asdict(Verdict("tested", instances + 2, reason))
 
     def _measure(self, copies: Copies, prepared: Prepared, script: Script, seen: int, allow: Allow) -> Comparison:
         """How much faster? `seen` is how long the rewrite took before."""
@@ -224,35 +240,6 @@ class Bench:
             "rewrite_seconds": comparison.rewrite,
             "rounds": comparison.rounds,
         }
-
-    def _copies(self, signature: Signature, path: Path, allow: Allow) -> Copies:
-        if signature not in self._databases:
-            while len(self._databases) >= DATABASES_KEPT:
-                old, copies = self._databases.popitem(last=False)
-                copies.close()
-                del self._refuters[old]
-                for key in [key for key in self._tasks if key[0] == old]:
-                    del self._tasks[key]
-            allow("load", 10.0 + LOAD_SECONDS_PER_GIB * signature.size / 2**30)
-            memory = self._settings.memory_bytes + 3 * signature.size
-            limit_process(memory)
-            apsw.hard_heap_limit(sum(key.size for key in self._databases) * 3 + memory)
-            copies = self._databases[signature] = Copies(path, self._settings)
-            self._refuters[signature] = Refuter(copies.instance, copies.indexed)
-        self._databases.move_to_end(signature)
-        return self._databases[signature]
-
-    def _prepared(self, signature: Signature, copies: Copies, query: str, allow: Allow) -> Prepared:
-        key = (signature, query)
-        if key not in self._tasks:
-            self._tasks[key] = prepare(copies, self._refuters[signature], query, self._settings, allow)
-            while len(self._tasks) > 1 and (len(self._tasks) > TASKS_KEPT or self._rows_kept() > ROWS_KEPT):
-                self._tasks.popitem(last=False)
-        self._tasks.move_to_end(key)
-        return self._tasks[key]
-
-    def _rows_kept(self) -> int:
-        return sum(len(task.reference.rows) for task in self._tasks.values() if task.reference is not None)
 
 
 def _times(ratio: float) -> str:

@@ -11,11 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
 from .compare import Reference, Row, TieGroup, difference, same_value
+from .parsing import parsed
 
 _KEY, _RANK = "__sqlopt_key_{}", "__sqlopt_rank"
 
@@ -80,10 +79,7 @@ def with_ties(original: Sequence[Row], ranking: RankedQuery, rows: Iterable[Row]
 
 
 def _parsed(query: str) -> exp.Query | exp.Values | None:
-    try:
-        tree = sqlglot.parse_one(query, dialect="sqlite")
-    except (SqlglotError, RecursionError):
-        return None
+    tree = parsed(query)
     while isinstance(tree, exp.Subquery) and not tree.alias:
         tree = tree.this
     return tree if isinstance(tree, exp.Query | exp.Values) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import apsw
 
@@ -13,10 +13,12 @@ from ..sqlite.copies import Copy, failure
 from ..sqlite.script import Refusal, Script
 from .arena import Arena, OutOfTime
 from .compare import Reference, Row
+from .coverage import Coverage
 from .instances import Instances, Rows
 from .shrink import smaller
 from .witness import MOST_SHOWN, Witness, witness_of
 
+_OBSERVED = 24  # instances on which the coverage is measured, and then on some: most branches are reached at once
 _SAME_DIRECTION = 8  # instances in a row that are read in the same direction: turning round costs two compilations
 
 
@@ -29,6 +31,8 @@ class Search:
     witness: Witness | None = None
     undetermined: int = 0  # instances that did not count: there the original contradicts itself
     finished: bool = True  # all instances were tried
+    coverage: tuple[int, int] | None = None  # branches reached, and all of them
+    never_switched: str = ""  # a condition on the whole database that only the rewrite has and that never changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +64,46 @@ class Refuter:
         self._indexed = Arena(indexed) if indexed is not None else self._plain
         self.tables = self._plain.tables
 
-    def search(self, original: Script, rewrite: Script, count: int, seed: int, seconds: float) -> Search:
+    def search(
+        self,
+        original: Script,
+        rewrite: Script,
+        count: int,
+        seed: int,
+        seconds: float,
+        *,
+        enough: Callable[[int], bool] = lambda agreed: False,
+        observe: bool = False,
+    ) -> Search:
         """Up to `count` instances, the same for the same seed, with the rewrite's indexes built on them.
 
+        Ends early where the two differ, and where what they agree on is `enough`. `observe` measures the coverage.
         Raises Refusal where the rewrite fails; where `seconds` do not suffice, the search is not `finished`.
         """
         start = time.perf_counter()
         pair = _Pair(original, rewrite, self._plain, self._indexed if rewrite.indexes else self._plain)
-        instances = Instances(self.tables, (original.query, rewrite.query))
-        agreed = undetermined = 0
+        queries = (original.query, rewrite.query)
+        instances = Instances(self.tables, queries)
+        coverage = Coverage(self._plain, queries) if observe else None
+        tally = Search(0)
         with pair.within(start + seconds):
-            try:
-                for number in range(count):
-                    case = pair.tried(instances.make(number, seed), _is_backwards(number))
+            for number in range(count):
+                try:
+                    observer = coverage if number < _OBSERVED or number % _SAME_DIRECTION == 0 else None
+                    case = pair.tried(instances.make(number, seed), _is_backwards(number), observer)
                     if isinstance(case, _Case):
-                        return self._found(pair, case, agreed)
-                    agreed += case is True
-                    undetermined += case is None
-            except OutOfTime:
-                return Search(agreed, undetermined=undetermined, finished=False)
-        return Search(agreed, undetermined=undetermined)
+                        return self._found(pair, case, tally.agreed)
+                except OutOfTime:
+                    return replace(tally, finished=False)
+                tally = replace(
+                    tally, agreed=tally.agreed + (case is True), undetermined=tally.undetermined + (case is None)
+                )
+                if case is True and enough(tally.agreed):
+                    break
+        if coverage is None:
+            return tally
+        reached = (coverage.reached, coverage.branches)
+        return replace(tally, coverage=reached, never_switched=coverage.never_switched())
 
     def samples(self, original: Script, count: int, seed: int, seconds: float) -> list[Sample]:
         """Up to `count` instances for the original alone, without those on which it fails or contradicts itself."""
@@ -151,7 +175,7 @@ class _Pair:
             stack.enter_context(self._indexed.within(deadline, self._rewrite.indexes))
         return stack
 
-    def tried(self, rows: Rows, backwards: bool) -> _Case | bool | None:
+    def tried(self, rows: Rows, backwards: bool, coverage: Coverage | None = None) -> _Case | bool | None:
         """How they differ on these rows; True where they agree, False where the original fails, None where it
         contradicts itself."""
         self._read(backwards)
@@ -162,6 +186,8 @@ class _Pair:
                 return False
             found = self._compared(accepted, reference)
             if not found:
+                if coverage is not None:
+                    coverage.observe()
                 return True
             if not self._agrees_with_itself(reference, backwards):
                 return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import apsw
 import sqlglot
-from sqlglot import exp
+from sqlglot import TokenType
 from sqlglot.errors import SqlglotError
 
 from ..sqlite.connection import quoted, table_names
@@ -36,7 +36,7 @@ class TableShape:
     columns: tuple[ColumnShape, ...]
     foreign_keys: tuple[ForeignKey, ...]
     keys: tuple[tuple[str, ...], ...] = ()  # PRIMARY KEY and UNIQUE, without partial ones and those over expressions
-    checks: tuple[str, ...] = ()  # the SQL of its CHECK constraints, as far as sqlglot can read them
+    checks: tuple[str, ...] = ()  # the SQL of its CHECK constraints
 
     def column(self, name: str) -> ColumnShape | None:
         return next((column for column in self.columns if column.name.lower() == name.lower()), None)
@@ -105,10 +105,20 @@ def _checks(connection: apsw.Connection, name: str) -> tuple[str, ...]:
     if "check" not in sql.lower():
         return ()
     try:
-        tree = sqlglot.parse_one(sql, dialect="sqlite")
-    except (SqlglotError, RecursionError):
+        tokens = sqlglot.tokenize(sql, read="sqlite")
+    except SqlglotError:
         return ()
-    return tuple(check.this.sql(dialect="sqlite") for check in tree.find_all(exp.CheckColumnConstraint))
+    found = []
+    for i, token in enumerate(tokens[:-1]):
+        if token.text.upper() == "CHECK" and tokens[i + 1].token_type is TokenType.L_PAREN:
+            depth, end = 0, i + 1
+            while end < len(tokens):
+                depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(tokens[end].token_type, 0)
+                if depth == 0:
+                    break
+                end += 1
+            found.append(sql[tokens[i + 1].end + 1 : tokens[min(end, len(tokens) - 1)].start])
+    return tuple(found)
 
 
 def _foreign_keys(connection: apsw.Connection, name: str) -> tuple[ForeignKey, ...]:

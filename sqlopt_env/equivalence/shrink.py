@@ -83,13 +83,13 @@ class _Shrinking:
                 self._one_by_one(table, place, column)
 
     def _one_by_one(self, table: TableShape, place: int, column: ColumnShape) -> None:
-        for i, row in enumerate(self.rows[table.name]):
+        for i in reversed(range(len(self.rows[table.name]))):
             for value in _plain(column):
-                if row[place] == value:
+                members = self.rows[table.name]
+                if i >= len(members) or members[i][place] == value:
                     break
-                members = list(self.rows[table.name])
-                members[i] = _with(row, place, value)
-                if self._takes({**self.rows, table.name: members}):
+                changed = [*members[:i], _with(members[i], place, value), *members[i + 1 :]]
+                if self._takes({**self.rows, table.name: changed}):
                     break
 
 

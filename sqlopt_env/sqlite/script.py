@@ -29,8 +29,12 @@ class Script:
 
     indexes: tuple[str, ...]
     query: str
-    columns: int
+    names: tuple[str, ...]  # of its columns
     reads: frozenset[tuple[str, str]]  # (table, column) of what the query reads
+
+    @property
+    def columns(self) -> int:
+        return len(self.names)
 
 
 def read_script(blank: apsw.Connection, authorizer: Authorizer, text: str, settings: Settings) -> Script:
@@ -67,7 +71,7 @@ class _Reader:
         self._authorizer = authorizer
         self._indexes: list[str] = []
         self._query: str | None = None
-        self._columns = 0
+        self._names: tuple[str, ...] = ()
         self._reads: frozenset[tuple[str, str]] = frozenset()
         self._consumed = 0
         self._silent = False  # the last statement told the authorizer nothing
@@ -82,7 +86,7 @@ class _Reader:
             rest = rest[self._consumed :]
         if self._query is None:
             raise Refusal("invalid", "the script has no query" if self._indexes else "the action holds no SQL")
-        return Script(tuple(self._indexes), self._query, self._columns, self._reads)
+        return Script(tuple(self._indexes), self._query, self._names, self._reads)
 
     def _run(self, text: str) -> bool:
         """Executes statements up to and with the first query, which is compiled but not run: True if one came."""
@@ -124,7 +128,7 @@ class _Reader:
         if not cursor.is_readonly or apsw.SQLITE_SELECT not in actions:
             raise Refusal("forbidden", _ONLY)
         self._query = _bare(sql)
-        self._columns = len(cursor.get_description())
+        self._names = tuple(str(column[0]) for column in cursor.get_description())
         self._reads = frozenset(reads)
         return False
 

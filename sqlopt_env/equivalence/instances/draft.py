@@ -6,13 +6,17 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from .compare import Value
-from .scenario import columns_of
-from .shape import ColumnShape, ForeignKey, TableShape
-from .values import Pool, fresh
+from ..compare import Row, Value
+from ..shape import ColumnShape, ForeignKey, TableShape
+from .reading import Cell
+from .scenario import Assignment, Scenario, columns_of
+from .values import Pool, fresh, pick
 
 _EXACT_SHARE = 0.6  # of the values near a literal, how often it is the literal itself
 _NEW_PARENTS = 0.5  # how often a random child brings the parent that it refers to
+_VARIOUS_KEYS = 0.6  # how often a text key's small values are no plain ones
+_FRESH_PARTS = 0.15  # how often a part of a key is a value that no other row has
+_TWISTS = 0.3  # how often a copy differs from the one before it in one column more
 _PATIENCE = 6
 _DEEPEST = 4  # generations of parents that one row may bring
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -30,6 +34,7 @@ class Mood:
     literal_share: float  # how often a value lies near a literal that its column meets
     null_rate: float
     repeat_share: float  # how often a random row repeats an earlier one in part
+    varieties: tuple[int, ...]  # one of these is how many values a column draws from, NULL aside; 0 for all
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +120,11 @@ class Draft:
 
     def __init__(self, plans: Plans, rng: random.Random, mood: Mood) -> None:
         self._plans, self._rng, self._mood = plans, rng, mood
-        self.rows: dict[str, list[tuple[Value, ...]]] = {table.name: [] for table in plans.tables}
+        self.rows: dict[str, list[Row]] = {table.name: [] for table in plans.tables}
+        self._few: dict[int, list[Value]] = {}  # by the identity of a pool
         self._templates: dict[str, list[list[Value]]] = {}
-        self._keys: set[tuple[str, tuple[int, ...], tuple[Value, ...]]] = set()
-        self._parents: set[tuple[str, tuple[int, ...], tuple[Value, ...]]] = set()
+        self._keys: set[tuple[str, tuple[int, ...], Row]] = set()
+        self._parents: set[tuple[str, tuple[int, ...], Row]] = set()
         self._number = 0
 
     def next_number(self) -> int:
@@ -141,21 +147,41 @@ class Draft:
                 given |= {p: chosen[t] for p, t in zip(reference.places, reference.targets, strict=True)}
         self.add(table, given)
 
-    def add(self, table: TableShape, given: Mapping[int, Value], depth: int = 0) -> bool:
-        """A row with these values, and the parents that it needs; False where its key is taken or it cannot be."""
+    def free(self, table: TableShape, but: set[int]) -> set[int]:
+        """One column of each key, in which rows like each other may differ; one of these only if there is no other."""
+        keys = self._plans[table].keys
+        return {self._rng.choice([place for place in key if place not in but] or key) for key in keys if key}
+
+    def like(self, table: TableShape, row: Row, keep: Callable[[int], float], free: set[int]) -> dict[int, Value]:
+        """Values of a row, each with the chance that `keep` says, but those of `free` columns."""
+        plan = self._plans[table]
+        places = {*plan.living, *(place for key in plan.keys for place in key)} - free
+        return {place: row[place] for place in sorted(places) if self._rng.random() < keep(place)}
+
+    def twist(self, table: TableShape) -> dict[int, Value]:
+        """One column that the queries name gets another value, NULL where it may be."""
+        plan, rng = self._plans[table], self._rng
+        if not plan.living:
+            return {}
+        place = rng.choice(plan.living)
+        column = table.columns[place]
+        return {place: None if not column.not_null and rng.random() < 0.5 else self._value(column, plan.pools[place])}
+
+    def add(self, table: TableShape, given: Mapping[int, Value], depth: int = 0) -> Row | None:
+        """A row with these values, and the parents that it needs; None where its key is taken or it cannot be."""
         plan = self._plans[table]
         row = self._filled(plan, given)
         for reference in plan.references:
             if not self._refers(plan, reference, row, depth):
-                return False
+                return None
         values = tuple(row)
         taken = [(table.name, key, parts) for key in plan.keys if None not in (parts := _parts(values, key))]
         if not self._keys.isdisjoint(taken):
-            return False
+            return None
         self._keys.update(taken)
         self._parents.update((table.name, places, _parts(values, places)) for places in self._plans.targets[table.name])
         self.rows[table.name].append(values)
-        return True
+        return values
 
     def _filled(self, plan: _Plan, given: Mapping[int, Value]) -> list[Value]:
         """A row with the given values, another one for as long as CHECKs refuse it and there is patience."""
@@ -169,7 +195,7 @@ class Draft:
         return row
 
     def _attempt(self, plan: _Plan, given: Mapping[int, Value]) -> list[Value]:
-        row = list(self._rng.choice(self._template(plan)))
+        row = list(pick(self._rng, self._template(plan)))
         columns = plan.table.columns
         for place in plan.living:
             if place not in given:
@@ -197,11 +223,15 @@ class Draft:
         free = [place for place in key if place not in given]
         for place in free:
             column = plan.table.columns[place]
-            if len(key) == 1:
+            if not column.not_null and self._rng.random() < self._mood.null_rate:
+                row[place] = None
+            elif len(key) == 1:
                 small = fresh(column, self._rng.randrange(1, 8))
+                if column.kind == "TEXT" and self._rng.random() < _VARIOUS_KEYS:
+                    small = self._value(column, plan.pools[place])
                 taken = self._rng.random() < 0.5 or (plan.table.name, key, (small,)) in self._keys
                 row[place] = fresh(column, self._unused()) if taken else small
-            elif self._rng.random() < 0.3:
+            elif self._rng.random() < _FRESH_PARTS:
                 row[place] = fresh(column, self._unused())
             else:
                 row[place] = self._value(column, plan.pools[place])
@@ -210,12 +240,19 @@ class Draft:
         return 10 + self.next_number()
 
     def _value(self, column: ColumnShape, pool: Pool) -> Value:
-        rng = self._rng
-        if not column.not_null and rng.random() < self._mood.null_rate:
+        if not column.not_null and self._rng.random() < self._mood.null_rate:
             return None
+        few = self._few.get(id(pool))
+        if few is None:
+            variety = self._rng.choice(self._mood.varieties)
+            few = self._few[id(pool)] = [self._drawn(pool) for _ in range(variety)]
+        return pick(self._rng, few) if few else self._drawn(pool)
+
+    def _drawn(self, pool: Pool) -> Value:
+        rng = self._rng
         if not pool.near or rng.random() >= self._mood.literal_share:
-            return rng.choice(pool.far) if pool.far else None
-        return rng.choice(pool.exact if pool.exact and rng.random() < _EXACT_SHARE else pool.near)
+            return pick(rng, pool.far) if pool.far else None
+        return pick(rng, pool.exact if pool.exact and rng.random() < _EXACT_SHARE else pool.near)
 
     def _refers(self, plan: _Plan, reference: _Reference, row: list[Value], depth: int) -> bool:
         """Lets a foreign key point at a parent that is there, bringing it where it can be; else at none."""
@@ -227,7 +264,7 @@ class Draft:
         if reference.parent is plan.table and [row[target] for target in reference.targets] == wanted:
             return True
         given = dict(zip(reference.targets, wanted, strict=True))
-        if depth < _DEEPEST and self.add(reference.parent, given, depth + 1):
+        if depth < _DEEPEST and self.add(reference.parent, given, depth + 1) is not None:
             return True
         known = self.rows[reference.parent.name]
         if known and (not reference.may_be_null or self._rng.random() < 0.5):
@@ -243,7 +280,51 @@ class Draft:
         return False
 
 
-def _parts(row: Sequence[Value], places: Sequence[int]) -> tuple[Value, ...]:
+class Staged:
+    """Copies of a scenario in a draft, each like the one before it with the chance `keep`, but always in the cells of
+    the `group`."""
+
+    def __init__(
+        self, draft: Draft, scenario: Scenario, rng: random.Random, keep: float, group: frozenset[Cell]
+    ) -> None:
+        self._draft, self._scenario, self._rng = draft, scenario, rng
+        self.keep, self._group = keep, group
+        self._found: Assignment = {}
+        self._rows: dict[int, Row] = {}  # the last row of each occurrence
+        places = {name: i for i, name in enumerate(draft.rows)}
+        occurrences = scenario.reading.occurrences
+        self._free = [
+            draft.free(occurrence.table, {column for its, column in group if its == i})
+            for i, occurrence in enumerate(occurrences)
+        ]
+        self._order = sorted(range(len(occurrences)), key=lambda i: places[occurrences[i].table.name])
+
+    def add(self, given: Assignment, breaking: int) -> None:
+        """One more copy, with the given values; `breaking` as in `Scenario.solve`."""
+        number = self._draft.next_number()
+        present, found = self._scenario.solve(self._rng, number, breaking, self._found, self._kept)
+        self._found = found | given
+        for occurrence in self._order:
+            if occurrence not in present:
+                continue
+            table = self._scenario.reading.occurrences[occurrence].table
+            before = self._rows.get(occurrence)
+            values = self._like(occurrence, table, before) if before else {}
+            values |= {column: value for (its, column), value in self._found.items() if its == occurrence}
+            if before and self._rng.random() < _TWISTS:
+                values |= self._draft.twist(table)
+            row = self._draft.add(table, values)
+            if row is not None:
+                self._rows[occurrence] = row
+
+    def _kept(self, cell: Cell) -> float:
+        return 1.0 if cell in self._group else self.keep
+
+    def _like(self, occurrence: int, table: TableShape, before: Row) -> dict[int, Value]:
+        return self._draft.like(table, before, lambda place: self._kept((occurrence, place)), self._free[occurrence])
+
+
+def _parts(row: Sequence[Value], places: Sequence[int]) -> Row:
     return tuple(row[place] for place in places)
 
 

@@ -7,14 +7,14 @@ wrong. So it follows names by SQLite's usual rules and leaves out what it does n
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
-from .shape import TableShape
+from ..parsing import parsed
+from ..shape import TableShape
 
 Cell: TypeAlias = tuple[int, int]  # (occurrence, column) by their numbers
 Guards: TypeAlias = tuple[tuple[int, int], ...]  # (choice, arm): holds only where these arms are chosen
@@ -49,7 +49,6 @@ class _Scope:
     sources: dict[str, _Source] = field(default_factory=dict)
     ctes: dict[str, exp.Query] = field(default_factory=dict)
     outputs: dict[str, exp.Expr] = field(default_factory=dict)
-    group: set[Cell] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -73,12 +72,13 @@ class Reading:
         self.choices: list[int] = []
         self.counts: set[int] = set()
         self.sums: list[tuple[Cell, float]] = []
+        self.groups: list[frozenset[Cell]] = []  # cells by which rows are grouped, partitioned, made distinct, ordered
+        self._counting = False  # the last expression was about a number of rows
         self._tables: Mapping[str, TableShape] = {table.name.lower(): table for table in tables}
-        try:
-            tree = sqlglot.parse_one(query, dialect="sqlite")
-            self._enter(tree, None, ())
-        except (SqlglotError, RecursionError):
-            pass
+        tree = parsed(query)
+        if tree is not None:
+            with suppress(RecursionError):
+                self._enter(tree, None, ())
 
     def _choice(self, arms: int) -> int:
         self.choices.append(arms)
@@ -121,7 +121,26 @@ class Reading:
                 self._hold(node.this, scope, guards)
         for projection in select.expressions:
             self._look_inside(projection, scope, guards)
-        return list(self._outputs(select, scope))
+        outputs = list(self._outputs(select, scope))
+        self._groups(select, scope, outputs)
+        return outputs
+
+    def _groups(self, select: exp.Select, scope: _Scope, outputs: Outputs) -> None:
+        """Notes which cells bring rows together."""
+        group, order = select.args.get("group"), select.args.get("order")
+        lists = [group.expressions if group else [], [term.this for term in order.expressions] if order else []]
+        lists += [window.args.get("partition_by") or [] for window in select.find_all(exp.Window)]
+        if select.args.get("distinct"):
+            lists.append([exp.Literal.number(i + 1) for i in range(len(outputs))])
+        for terms in lists:
+            cells: set[Cell] = set()
+            for term in terms:
+                position = int(term.this) if isinstance(term, exp.Literal) and term.is_int else 0
+                _, node, its = outputs[position - 1] if 0 < position <= len(outputs) else ("", term, scope)
+                if not any(node.find_all(exp.Query)) and (grounded := self._ground(node, its, ())) is not None:
+                    cells |= {_cell(column.table) for column in grounded.find_all(exp.Column) if column.name == "v"}
+            if cells and frozenset(cells) not in self.groups:
+                self.groups.append(frozenset(cells))
 
     def _source(self, node: exp.Expr, scope: _Scope, guards: Guards) -> None:
         name = node.alias_or_name.lower()
@@ -195,8 +214,7 @@ class Reading:
             return None
         if isinstance(node, exp.Exists) or (isinstance(node, exp.In) and node.args.get("query")):
             return self._subquery(node, scope, guards, positive)
-        if any(node.find_all(exp.Count, exp.Sum, exp.Total if hasattr(exp, "Total") else exp.Sum)):
-            self._sizes(node, scope)
+        self._sums(node, scope)
         self._condition(node, scope, guards, positive)
         return None
 
@@ -214,9 +232,13 @@ class Reading:
             self._add(exp.EQ(this=left, expression=right), guards)
 
     def _condition(self, node: exp.Expr, scope: _Scope, guards: Guards, positive: bool) -> None:
+        self._counting = False
         grounded = self._ground(node, scope, guards)
         if grounded is not None:
             self._add(grounded if positive else exp.Not(this=exp.Paren(this=grounded)), guards)
+        elif self._counting:
+            numbers = [int(literal.this) for literal in node.find_all(exp.Literal) if literal.is_int]
+            self.counts |= set(numbers)
 
     def _add(self, grounded: exp.Expr, guards: Guards) -> None:
         markers = [column for column in grounded.find_all(exp.Column) if column.name == "v"]
@@ -234,6 +256,7 @@ class Reading:
         if isinstance(node, exp.Column):
             return self._column(node, scope, guards)
         if isinstance(node, exp.Count | exp.Star | exp.RowNumber):
+            self._counting = True
             return None
         if isinstance(node, exp.Window | exp.Filter | exp.Distinct | exp.Order | exp.IgnoreNulls):
             inner = node.expressions[0] if isinstance(node, exp.Distinct) else node.this
@@ -243,14 +266,14 @@ class Reading:
         if isinstance(node, exp.Subquery | exp.Select):
             found = self._enter(node, scope, guards)
             return self._ground(found[0][1], found[0][2], guards) if found else None
-        copy = node.copy() if not node.args else node.__class__(**dict(node.args))
+        grounded: dict[str, Any] = {}  # the tree is shared: its own nodes must keep their parents
         for key, value in node.args.items():
             values = value if isinstance(value, list) else [value]
-            grounded = [self._ground(v, scope, guards) if isinstance(v, exp.Expr) else v for v in values]
-            if any(g is None and v is not None for g, v in zip(grounded, values, strict=True)):
+            parts = [self._ground(v, scope, guards) if isinstance(v, exp.Expr) else v for v in values]
+            if any(part is None and v is not None for part, v in zip(parts, values, strict=True)):
                 return None
-            copy.set(key, grounded if isinstance(value, list) else grounded[0])
-        return copy
+            grounded[key] = parts if isinstance(value, list) else parts[0]
+        return node.__class__(**grounded)
 
     def _column(self, column: exp.Column, scope: _Scope, guards: Guards) -> exp.Expr | None:
         name, table = column.name.lower(), column.table.lower()
@@ -275,11 +298,9 @@ class Reading:
             holder = holder.parent
         return None
 
-    def _sizes(self, node: exp.Expr, scope: _Scope) -> None:
-        """`COUNT(...) >= 3`, `SUM(x) > 100`: numbers that the size or the sum of a group is compared with."""
+    def _sums(self, node: exp.Expr, scope: _Scope) -> None:
+        """`SUM(x) > 100`: numbers that the sum over a group is compared with."""
         numbers = [float(literal.this) for literal in node.find_all(exp.Literal) if not literal.is_string]
-        if node.find(exp.Count):
-            self.counts |= {int(number) for number in numbers if 0 <= number <= 30}
         for added in node.find_all(exp.Sum):
             grounded = self._ground(added.this, scope, ())
             if isinstance(grounded, exp.Column):
@@ -287,6 +308,9 @@ class Reading:
 
     def _look_inside(self, node: exp.Expr, scope: _Scope, guards: Guards) -> None:
         """CASE, FILTER and subqueries in an output: one of their conditions may hold."""
+        for spec in node.find_all(exp.WindowSpec, exp.Lag, exp.Lead, exp.Ntile, exp.NthValue):
+            numbers = [int(literal.this) for literal in spec.find_all(exp.Literal) if literal.is_int]
+            self.counts |= {number + 1 for number in numbers if number <= 30}
         conditions = [branch.this for case in node.find_all(exp.Case) for branch in case.args["ifs"] if not case.this]
         conditions += [branch.this for branch in node.find_all(exp.If) if not isinstance(branch.parent, exp.Case)]
         conditions += [

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import random
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from .compare import Value
+from ..compare import Value
+from ..shape import ColumnShape
 from .literals import Literals, neighbours
-from .shape import ColumnShape
 
+_Any = TypeVar("_Any")
 _DEFAULTS: dict[str, tuple[Value, ...]] = {
     "INTEGER": (0, 1, 2, 3, -1),
-    "REAL": (0.0, 1.0, 1.5, -2.5, 10.0),
+    "REAL": (0.0, 1.0, 1.5, -2.5, 10.0, 0.456),
     "NUMERIC": (0, 1, 2, 10, -1, 0.5),
-    "TEXT": ("a", "b", "A", "ab", "", "1"),
+    "TEXT": ("a", "b", "A", "B", "ab", "", "1", " "),
     "BLOB": (0, 1, "a", "b"),
 }
 # Where a condition or a CHECK refuses all of a pool, one of these may do.
@@ -48,6 +52,7 @@ _WIDE: dict[str, tuple[Value, ...]] = {
     ),
 }
 _DATES: tuple[Value, ...] = ("2024-01-01", "2024-01-31", "2023-12-31", "2024-06-15")
+_NUMBER = re.compile(r"-?\d{1,15}")
 _MOST_OTHERS = 12  # values near the literals of other columns
 _MOST_VALUES = 80
 
@@ -73,7 +78,10 @@ def pool_for(column: ColumnShape, literals: Literals) -> Pool:
     near = fitting(column, (near for value in met for near in neighbours(value)))
     around = fitting(column, (near for value in others for near in neighbours(value)))
     dates = _DATES if column.kind == "TEXT" and _is_date_like(column.name, near) else ()
-    far = [*dict.fromkeys((*_DEFAULTS[column.kind], *dates, *around[:_MOST_OTHERS]))]
+    far: list[Value] = [*dict.fromkeys((*_DEFAULTS[column.kind], *dates, *around[:_MOST_OTHERS]))]
+    if column.declared.upper().startswith("BOOL"):
+        for values in (exact, near, far):
+            values[:] = [value for value in values if value in (0, 1)]
     return Pool(exact, near, far)
 
 
@@ -84,12 +92,16 @@ def fitting(column: ColumnShape, values: Iterable[Value]) -> list[Value]:
         match column.kind, value:
             case "INTEGER", int():
                 kept: Value = value
+            case "INTEGER" | "REAL" | "NUMERIC", str() if _NUMBER.fullmatch(value):  # year = '2021'
+                kept = float(value) if column.kind == "REAL" else int(value)
             case "REAL", int() | float():
                 kept = float(value)
             case "NUMERIC", int() | float():
                 kept = value
             case "TEXT", str():
                 kept = value
+            case "TEXT", int():
+                kept = str(value)
             case "BLOB", _:
                 kept = value
             case _:
@@ -103,11 +115,16 @@ def wide(column: ColumnShape) -> list[Value]:
     return list(_WIDE.get(column.kind, (*_WIDE["INTEGER"], *_WIDE["TEXT"])))
 
 
+def pick(rng: random.Random, values: Sequence[_Any]) -> _Any:
+    """One of the values; several times as fast as `rng.choice`."""
+    return values[int(rng.random() * len(values))]
+
+
 def fresh(column: ColumnShape, number: int) -> Value:
     """The `number`-th value of a key."""
     match column.kind:
         case "TEXT":
-            return f"k{number}"
+            return f"{'kkK'[number % 3]}{number}"  # in either case, for collations
         case "REAL":
             return float(number)
         case _:

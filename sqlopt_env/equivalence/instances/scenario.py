@@ -7,21 +7,21 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import apsw
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
-from ..sqlite.connection import identifier
-from .compare import Value
+from ...sqlite.connection import identifier
+from ..compare import Value
+from ..parsing import parsed
+from ..shape import ColumnShape, TableShape
 from .reading import Cell, Condition, Reading
-from .shape import ColumnShape, TableShape
-from .values import Pool, fresh, wide
+from .values import Pool, fresh, pick, wide
 
 Assignment: TypeAlias = dict[Cell, Value]
+Keep: TypeAlias = Callable[[Cell], float]
 _Pair: TypeAlias = tuple[Value, Value]
 _MOST_PAIRS = 300
 _ABSENT = 0.25  # how often the rows of an arm that need not be there are left out
@@ -122,12 +122,12 @@ class Scenario:
         return self.reading.occurrences[cell[0]].table.columns[cell[1]]
 
     def solve(
-        self, rng: random.Random, number: int, breaking: int, before: Assignment, keep: float
+        self, rng: random.Random, number: int, breaking: int, before: Assignment, keep: Keep
     ) -> tuple[list[int], Assignment]:
         """The occurrences that have a row, and values for the cells that conditions speak of.
 
         `number` makes keys fresh; the condition of that index (modulo theirs) is `breaking`, unless it is negative.
-        With the chance `keep`, cells have the value that they had `before`.
+        With the chance that `keep` says, cells have the value that they had `before`.
         """
         arms = [0 if rng.random() > _ABSENT else rng.randrange(n) for n in self.reading.choices]
 
@@ -184,14 +184,14 @@ class _Solution:
         elif both := [value for value in known if value in values]:
             self._allowed[root] = both
 
-    def values(self, number: int, before: Assignment, keep: float) -> Assignment:
+    def values(self, number: int, before: Assignment, keep: Keep) -> Assignment:
         found: dict[Cell, Value] = {}
         rng = self._rng
         members: dict[Cell, list[Cell]] = defaultdict(list)
         for cell in self._cells:
             members[self.root(cell)].append(cell)
         for root, cells in members.items():
-            if cells[0] in before and rng.random() < keep:
+            if cells[0] in before and rng.random() < max(map(keep, cells)):
                 found[root] = before[cells[0]]
         for one, other, pairs in self._pairs:
             self._choose_pair(one, other, pairs, found)
@@ -208,22 +208,20 @@ class _Solution:
             elif allowed := self._allowed.get(root):
                 fit = [pair for pair in fit if pair[side] in allowed] or fit
         if fit:
-            found[one], found[other] = self._rng.choice(fit)
+            found[one], found[other] = pick(self._rng, fit)
 
     def _choose(self, root: Cell, cells: list[Cell], number: int) -> Value:
         allowed = self._allowed.get(root)
         if allowed:
-            return self._rng.choice(allowed)
+            return pick(self._rng, allowed)
         key = next((cell for cell in cells if self._scenario.column(cell).unique), None)
         if key is not None and self._rng.random() < 0.7:
             return fresh(self._scenario.column(key), number)
-        values = self._scenario.pool(self._rng.choice(cells)).all
-        return self._rng.choice(values) if values else None
+        values = self._scenario.pool(pick(self._rng, cells)).all
+        return pick(self._rng, values) if values else None
 
 
 def columns_of(check: str) -> set[str]:
     """The lower-case names of the columns in an expression; none where sqlglot cannot read it."""
-    try:
-        return {column.name.lower() for column in sqlglot.parse_one(check, dialect="sqlite").find_all(exp.Column)}
-    except (SqlglotError, RecursionError):
-        return set()
+    tree = parsed(f"SELECT {check}")
+    return {column.name.lower() for column in tree.find_all(exp.Column)} if tree is not None else set()

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
 
-from .compare import Value
-from .draft import Draft, Mood, Plans
-from .literals import Literals
-from .reading import Reading
-from .scenario import Assignment, Scenario, Sieve
-from .shape import TableShape
+from ..compare import Value
+from ..shape import TableShape
+from .draft import Draft, Mood, Plans, Staged
+from .literals import LARGEST_LIMIT, Literals
+from .reading import Cell, Reading
+from .scenario import Scenario, Sieve
 from .values import Pool, pool_for
 
 Rows: TypeAlias = dict[str, list[tuple[Value, ...]]]  # by table name, parents before their children
@@ -28,8 +29,13 @@ _SIZES = (0, 1, 2, 3, 4, 6, 10)
 _LARGE_SIZES = (12, 20, 30)
 _LITERAL_SHARES = (0.0, 0.5, 0.8, 0.97)
 _NULL_RATES = (0.0, 0.1, 0.3, 0.6)
+_VARIETIES = ((0,), (0,), (1, 2, 5, 0), (1, 1, 2, 3, 0))
 _COPIES = (1, 1, 2, 2, 3, 4)
-_LARGEST_LIMIT = 1000  # LIMITs and OFFSETs beyond it are not filled
+_KEEPS = (0.0, 0.5, 0.8, 0.95)  # how often a copy has the values of the one before it
+_GROUPED = 0.4  # how often all copies stand in one group
+_GROUP_KEEPS = (0.0, 0.3, 0.7)
+_CROWD_KEEPS = (0.0, 0.3)
+_LARGEST_CROWD = 200  # copies
 _COMMON_LIMIT = 20  # up to here they are filled often, beyond it twice in a hundred instances
 
 
@@ -48,13 +54,14 @@ class Instances:
         readings = [Reading(tables, query) for query in dict.fromkeys(queries)]
         self._scenarios = [Scenario(reading, sieve, self._pools) for reading in readings]
         self._plans = Plans(tables, self._pools, literals.names, sieve.allows)
-        self._counts = sorted({n + d for reading in readings for n in reading.counts for d in (-1, 0, 1)} - {-1, 0})
-        self._limits = sorted(size for size in literals.sizes if size <= _LARGEST_LIMIT)
+        counts = {n + d for reading in readings for n in reading.counts for d in (-1, 0, 1)} - {-1, 0}
+        self._counts = sorted(count for count in counts if count <= _COMMON_LIMIT)
+        sizes = literals.sizes | {count for count in counts if count > _COMMON_LIMIT}
+        self._limits = sorted(size for size in sizes if size <= LARGEST_LIMIT)
 
     def make(self, number: int, seed: int) -> Rows:
         """Instance `number`: 0 is empty, the next ones hold few rows, the others are drawn."""
-        state = np.random.SeedSequence([seed, number]).generate_state(2)
-        rng = random.Random(int(state[0]) << 32 | int(state[1]))
+        rng = random.Random(_child_seed(seed, number))
         draft = Draft(self._plans, rng, self._mood(rng))
         if number == 0:
             return draft.rows
@@ -65,7 +72,8 @@ class Instances:
         return draft.rows
 
     def _mood(self, rng: random.Random) -> Mood:
-        return Mood(rng.choice(_LITERAL_SHARES), rng.choice(_NULL_RATES), rng.choice((0.0, 0.25, 0.6)))
+        repeats, varieties = rng.choice((0.0, 0.25, 0.6)), rng.choice(_VARIETIES)
+        return Mood(rng.choice(_LITERAL_SHARES), rng.choice(_NULL_RATES), repeats, varieties)
 
     def _scatter(self, draft: Draft, rng: random.Random) -> None:
         """Rows at random, up to a size for each table."""
@@ -82,32 +90,25 @@ class Instances:
         scenario = self._scenarios[number % len(self._scenarios)]
         copies = 1 if number <= 3 else self._copies(rng, number)
         crowd = copies > max(_COPIES)  # it must be that many rows in the end
-        keep = rng.choice((0.0, 0.3)) if crowd else rng.choice((0.0, 0.5, 0.8, 0.95))
+        keep = rng.choice(_CROWD_KEEPS if crowd else _KEEPS)
         breaks = 0.0 if crowd or number <= 2 else rng.choice((0.0, 0.3, 0.6))
-        sums = self._sums(scenario, rng, copies)
-        before: Assignment = {}
-        for copy in range(copies):
-            breaking = rng.randrange(1000) if rng.random() < breaks else -1
-            present, found = scenario.solve(rng, draft.next_number(), breaking, before, keep if copy else 0.0)
-            if copy < len(sums):
-                cell, share = sums[copy]
-                found[cell] = share
-            self._put(draft, scenario, present, found)
-            before = found
+        sums = self._sums(scenario, rng) if number > 3 else []
+        if sums:  # one group, and perhaps a row too many
+            copies, keep, breaks = len(sums) + rng.randrange(2), 1.0, 0.0
+        group: frozenset[Cell] = frozenset()
+        if scenario.reading.groups and not crowd and rng.random() < _GROUPED:
+            group, keep = rng.choice(scenario.reading.groups), rng.choice(_GROUP_KEEPS)
+        staged = Staged(draft, scenario, rng, keep, group)
+        run = rng.choice([1, *self._counts]) if crowd else 1  # so many copies in a row stand in one group
+        for copy in range(min(copies * run, max(copies, _LARGEST_CROWD))):
+            staged.keep = keep if run == 1 or copy % run == 0 else 0.95
+            given = dict(sums[copy : copy + 1])
+            breaking = rng.random() < breaks or (sums != [] and not given)
+            staged.add(given, rng.randrange(1000) if breaking else -1)
         if number > 3 and rng.random() < 0.4:
             for table in self._tables:
                 for _ in range(rng.randrange(3)):
                     draft.add_random(table)
-
-    def _put(self, draft: Draft, scenario: Scenario, present: list[int], found: Assignment) -> None:
-        given: dict[int, dict[int, Value]] = {occurrence: {} for occurrence in present}
-        for (occurrence, column), value in found.items():
-            if occurrence in given:
-                given[occurrence][column] = value
-        places = {table.name: i for i, table in enumerate(self._tables)}
-        occurrences = scenario.reading.occurrences
-        for occurrence in sorted(present, key=lambda i: places[occurrences[i].table.name]):
-            draft.add(occurrences[occurrence].table, given[occurrence])
 
     def _copies(self, rng: random.Random, number: int) -> int:
         if self._limits and number % 5 == 4:
@@ -118,13 +119,19 @@ class Instances:
             return rng.choice(self._counts)
         return rng.choice(_COPIES)
 
-    def _sums(self, scenario: Scenario, rng: random.Random, copies: int) -> list[tuple[tuple[int, int], Value]]:
+    def _sums(self, scenario: Scenario, rng: random.Random) -> list[tuple[Cell, Value]]:
         """Values that add up to what a sum is compared with, or just miss it."""
         if not scenario.reading.sums or rng.random() < 0.5:
             return []
         cell, target = rng.choice(scenario.reading.sums)
-        total = target + rng.choice((0, 0, 1, -1))
+        total, copies = target + rng.choice((0, 0, 1, -1)), rng.choice((1, 2, 2, 3))
         whole = scenario.column(cell).kind != "REAL"
         share = int(total) // copies if whole else total / copies
         shares = [share] * (copies - 1)
         return [(cell, value) for value in (*shares, (int(total) if whole else total) - sum(shares))]
+
+
+@lru_cache(maxsize=4096)
+def _child_seed(seed: int, number: int) -> int:
+    high, low = np.random.SeedSequence([seed, number]).generate_state(2)
+    return int(high) << 32 | int(low)

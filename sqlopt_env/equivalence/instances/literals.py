@@ -5,17 +5,33 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
+from contextlib import suppress
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 import sqlglot
-from sqlglot import exp
+from sqlglot import TokenType, exp
 from sqlglot.errors import SqlglotError
 
-from ..sqlite.connection import identifier
-from .compare import Value
-from .shape import TableShape
+from ...sqlite.connection import identifier
+from ...sqlite.script import Script
+from ..compare import Value
+from ..parsing import parsed
+from ..shape import TableShape
 
+_LITERAL_TOKENS = {
+    TokenType.NUMBER,
+    TokenType.STRING,
+    TokenType.NATIONAL_STRING,
+    TokenType.RAW_STRING,
+    TokenType.HEX_STRING,
+    TokenType.BIT_STRING,
+    TokenType.BYTE_STRING,
+    TokenType.IDENTIFIER,  # "text" is text where no column has that name
+}
+LARGEST_LIMIT = 1000  # LIMITs and OFFSETs beyond it are not filled
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?")
 _MONTH = re.compile(r"(\d{4})-(\d\d)\Z")
 _YEAR = re.compile(r"(19|20)\d\d\Z")
 
@@ -47,9 +63,8 @@ class Literals:
 
     def _take(self, query: str) -> set[str]:
         """Reads one query, and gives the names in it."""
-        try:
-            tree = sqlglot.parse_one(query, dialect="sqlite")
-        except (SqlglotError, RecursionError):
+        tree = parsed(query)
+        if tree is None:
             self._read_tokens(query)
             return set(re.findall(r"\w+", query.lower()))
         self._read(tree)
@@ -108,7 +123,7 @@ def neighbours(value: Value) -> Iterator[Value]:
     """The value and what a wrong rewrite may confuse it with."""
     yield value
     if isinstance(value, int):
-        yield from (value - 1, value + 1, -value, value + 0.5, value * 2)
+        yield from (value - 1, value + 1, -value, value + 0.5, value * 2, value + 0.4)
     elif isinstance(value, float):
         yield from (value - 0.5, value + 0.5, value * 2, -value, int(value), int(value) + 1)
     elif isinstance(value, str):
@@ -116,18 +131,25 @@ def neighbours(value: Value) -> Iterator[Value]:
 
 
 def _texts(value: str) -> Iterator[str]:
-    yield from (value.lower(), value.upper(), value.swapcase(), value + "x", value[:-1], "")
+    yield from (value.lower(), value.upper(), value.swapcase(), value + "x", value[:-1], "", value + " ", " " + value)
     if "%" in value or "_" in value:
-        for filling in ("", "x", "xy"):
+        for filling in ("", "0", "x", "xy"):
             yield value.replace("%", filling).replace("_", "y")
-    for day in _days(value):
+    for i, day in enumerate(_days(value)):
         yield day.isoformat()
+        if i % 2:
+            yield f"{day.isoformat()} 12:30:00"
     if _DATE.fullmatch(value):
-        yield from (f"{value} 00:00:00", f"{value} 12:30:00")
+        yield from (f"{value} 00:00:00", f"{value} 12:30:00", f"{value} 23:59:59")
+    elif _MOMENT.fullmatch(value):
+        with suppress(ValueError):
+            moment = datetime.fromisoformat(value)
+            for seconds in (-1, 1, 30):
+                yield (moment + timedelta(seconds=seconds)).isoformat(sep=value[10], timespec="seconds")
 
 
 def _days(value: str) -> Iterator[date]:
-    """Days in and around the day, month or year that a text names."""
+    """Days in and around the day, month or year that a text names, and the same days a year away."""
     try:
         if match := _DATE.match(value):
             first = last = date(*(int(part) for part in match.groups()))
@@ -141,5 +163,36 @@ def _days(value: str) -> Iterator[date]:
             return
     except ValueError:
         return
-    for day in (first, last):
+    for day in dict.fromkeys((first, last)):
         yield from (day - timedelta(days=1), day, day + timedelta(days=1))
+    for year in (first.year - 1, first.year + 1):
+        with suppress(ValueError):
+            yield first.replace(year=year)
+
+
+def unreachable_size(original: str, rewrite: str) -> int:
+    """A LIMIT or OFFSET that only the rewrite has, and that no instance goes beyond; 0 if there is none."""
+    sizes = Literals([rewrite]).sizes - Literals([original]).sizes
+    return max((size for size in sizes if size > LARGEST_LIMIT), default=0)
+
+
+@lru_cache(maxsize=256)
+def _literal_tokens(query: str) -> frozenset[str] | None:
+    try:
+        tokens = sqlglot.tokenize(query, read="sqlite")
+    except SqlglotError:
+        return None
+    return frozenset(token.text for token in tokens if token.token_type in _LITERAL_TOKENS)
+
+
+def brings_literals(original: str, rewrite: Script) -> bool:
+    """Whether the rewrite has a number or text that the original has not, 0 and 1 aside.
+
+    Without one it can neither hold an answer by heart nor a threshold that only large databases pass.
+    """
+    known = _literal_tokens(original)
+    for statement in (rewrite.query, *rewrite.indexes):
+        tokens = _literal_tokens(statement)
+        if tokens is None or known is None or not tokens <= known | {"0", "1"}:
+            return True
+    return False

@@ -1,0 +1,33 @@
+"""Parses a query with sqlglot, and refuses what sqlglot reads with loss."""
+
+from __future__ import annotations
+
+import sqlglot
+from sqlglot import TokenType, exp
+
+from .algebra import NotUnderstood
+
+# What may stand before a binary plus; before any other token it is a unary one, which takes affinity away.
+_OPERAND_ENDS = frozenset(
+    (
+        TokenType.VAR,
+        TokenType.IDENTIFIER,
+        TokenType.NUMBER,
+        TokenType.STRING,
+        TokenType.R_PAREN,
+        TokenType.END,
+        TokenType.NULL,
+        TokenType.TRUE,
+        TokenType.FALSE,
+    )
+)
+
+
+def parsed(text: str) -> exp.Expr:
+    """Raises NotUnderstood, or sqlglot's own errors."""
+    if "+" in text:
+        sequence = sqlglot.tokenize(text, read="sqlite")
+        for before, token in zip([None, *sequence], sequence, strict=False):
+            if token.token_type == TokenType.PLUS and (before is None or before.token_type not in _OPERAND_ENDS):
+                raise NotUnderstood("a unary plus")
+    return sqlglot.parse_one(text, read="sqlite")
