@@ -26,7 +26,8 @@ INSTANCES_BESIDE_PROOF = 40  # the same for one that is: a proof adds to them, a
 ENOUGH = 30  # with fewer on which both agreed, nothing is said
 _SCHEMAS_KEPT = 16
 _SCRIPT_SECONDS = 5.0
-_GRACE = 2.0  # seconds beyond the budget after which the worker is killed
+_PATIENCE = 4.0  # times the budget, which is CPU time, may pass on the clock of a busy machine
+_GRACE = 1.0  # seconds beyond that after which the worker is killed
 
 
 def make_handler(options: dict[str, Any]) -> Handler:
@@ -85,7 +86,7 @@ class Examiner:
         problem = _other_columns(first, second, names)
         if problem:
             return Verdict("refuted", reason=problem)
-        allow("instances", budget + _GRACE)
+        allow("instances", _PATIENCE * budget + _GRACE)
         verdict = _on_instances(refuter, first, second, budget, seed)
         if data is None or verdict.status not in ("proved", "tested"):
             return verdict

@@ -31,8 +31,8 @@ def verify(
 
     `schema` holds CREATE statements in SQLite's dialect; it may be None where `data` is given, an SQLite file that is
     only read, and on which (and on a twin of which) both are compared too. `rewrite` may begin with CREATE INDEX
-    statements. `budget` is the seconds that may be spent on small databases (the data come on top); the same `seed`
-    gives the same verdict and witness. With `names`, the columns must have the same names too.
+    statements. `budget` is the seconds of CPU time that may be spent on small databases (the data come on top);
+    the same `seed` gives the same verdict and witness. With `names`, the columns must have the same names too.
 
     Never raises for what is in the inputs: that is a verdict `invalid`. A witness is SQL that can be run after the
     schema. SqlOptError is raised for a `budget` or `seed` that is no number.

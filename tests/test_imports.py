@@ -20,9 +20,17 @@ ALLOWED = {
     "sqlopt_env.equivalence": {"sqlopt_env.types", "sqlopt_env.sqlite"},
     "sqlopt_env.databases": {"sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.paths"},
     "sqlopt_env.preparation": {"sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.equivalence"},
-    "sqlopt_env.trial": {
+    "sqlopt_env.workbench": {
         "sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.equivalence", "sqlopt_env.preparation",
     },
+    "sqlopt_env.trial": {
+        "sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.equivalence", "sqlopt_env.preparation",
+        "sqlopt_env.workbench",
+    },
+    "sqlopt_env.examination": {
+        "sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.equivalence", "sqlopt_env.workbench",
+    },
+    "sqlopt_env.verification": {"sqlopt_env.types", "sqlopt_env.sqlite"},
 }  # fmt: skip
 
 

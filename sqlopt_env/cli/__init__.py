@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from ..types import SqlOptError
-from . import db, train
+from . import db, train, verify
 
 app = typer.Typer(
     name="sqlopt",
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.add_typer(db.app, name="db")
 app.command("train")(train.train)
+app.command("verify")(verify.verify)
 
 
 def main() -> None:

@@ -41,18 +41,21 @@ class Arena:
 
     @contextmanager
     def within(self, deadline: float, indexes: Sequence[str] = ()) -> Iterator[None]:
-        """While this is open, the indexes are there, and queries raise OutOfTime after `deadline` (perf_counter).
-
-        Raises Refusal where SQLite refuses an index.
+        """While this is open, the indexes are there, and queries raise OutOfTime after `deadline` (in CPU time, which
+        other programs do not take away). Raises Refusal where SQLite refuses an index.
         """
         self._deadline = deadline
         with self.copy.transaction():
-            self.copy.build(indexes, max(0.1, deadline - time.perf_counter()))
+            self.copy.build(indexes, max(0.1, deadline - time.thread_time()))
             try:
                 yield
             finally:
                 self.read_backwards(False)
                 self._connection.set_progress_handler(None)
+
+    def prolong(self, seconds: float) -> None:
+        """Lets queries run for some seconds from now on."""
+        self._deadline = time.thread_time() + seconds
 
     def read_backwards(self, backwards: bool) -> None:
         """Lets SQLite read rows whose order no query asked for the other way round."""
@@ -102,17 +105,19 @@ class Arena:
     @contextmanager
     def _counted(self) -> Iterator[None]:
         ticks = MOST_STEPS // _STEPS_A_TICK
+        if time.thread_time() > self._deadline:
+            raise OutOfTime
 
         def tick() -> bool:
             nonlocal ticks
             ticks -= 1
-            return ticks < 0 or time.perf_counter() > self._deadline
+            return ticks < 0 or time.thread_time() > self._deadline
 
         self._connection.set_progress_handler(tick, _STEPS_A_TICK)
         try:
             yield
         except apsw.InterruptError:
-            if time.perf_counter() > self._deadline:
+            if time.thread_time() > self._deadline:
                 raise OutOfTime from None
             raise Refusal("timeout", f"it runs longer than {MOST_STEPS:,} steps of SQLite's machine") from None
 

@@ -19,6 +19,7 @@ from .shrink import smaller
 from .witness import MOST_SHOWN, Witness, witness_of
 
 _OBSERVED = 24  # instances on which the coverage is measured, and then on some: most branches are reached at once
+_SHRINK_SECONDS = 0.5
 _SAME_DIRECTION = 8  # instances in a row that are read in the same direction: turning round costs two compilations
 
 
@@ -80,7 +81,7 @@ class Refuter:
         Ends early where the two differ, and where what they agree on is `enough`. `observe` measures the coverage.
         Raises Refusal where the rewrite fails; where `seconds` do not suffice, the search is not `finished`.
         """
-        start = time.perf_counter()
+        start = time.thread_time()
         pair = _Pair(original, rewrite, self._plain, self._indexed if rewrite.indexes else self._plain)
         queries = (original.query, rewrite.query)
         instances = Instances(self.tables, queries)
@@ -110,7 +111,7 @@ class Refuter:
         instances = Instances(self.tables, (original.query,))
         pair = _Pair(original, original, self._plain, self._plain)
         found = []
-        with pair.within(time.perf_counter() + seconds), suppress(OutOfTime):
+        with pair.within(time.thread_time() + seconds), suppress(OutOfTime):
             for number in range(count):
                 sample = pair.sample(instances.make(number, seed), _is_backwards(number))
                 if sample is not None:
@@ -120,7 +121,7 @@ class Refuter:
     def compare(self, original: Script, rewrite: Script, samples: Sequence[Sample], seconds: float) -> Search:
         """Does the rewrite give the same answers on a task's samples? As `search` otherwise."""
         pair = _Pair(original, rewrite, self._plain, self._indexed if rewrite.indexes else self._plain)
-        with pair.within(time.perf_counter() + seconds):
+        with pair.within(time.thread_time() + seconds):
             for agreed, sample in enumerate(samples):
                 try:
                     case = pair.compared_with(sample)
@@ -137,12 +138,15 @@ class Refuter:
             tried = pair.tried(rows, backwards)
             return tried if isinstance(tried, _Case) else None
 
-        case = _forwards(case, differs)
-        small = smaller(self.tables, case.rows, lambda rows: _kept(differs(rows, case.backwards)))
-        last = differs(small, case.backwards) or case
-        first, second = pair.both(last.rows, last.backwards)
-        witness = witness_of(self.tables, last.rows, first, second, last.backwards)
-        return Search(agreed, last.difference, witness)
+        pair.prolong(_SHRINK_SECONDS)
+        with suppress(OutOfTime):
+            case = _forwards(case, differs)
+            small = smaller(self.tables, case.rows, lambda rows: _kept(differs(rows, case.backwards)))
+            case = differs(small, case.backwards) or case
+        pair.prolong(_SHRINK_SECONDS)
+        first, second = pair.both(case.rows, case.backwards)
+        witness = witness_of(self.tables, case.rows, first, second, case.backwards)
+        return Search(agreed, case.difference, witness)
 
 
 def _is_backwards(number: int) -> bool:
@@ -174,6 +178,10 @@ class _Pair:
         if self._indexed is not self._plain:
             stack.enter_context(self._indexed.within(deadline, self._rewrite.indexes))
         return stack
+
+    def prolong(self, seconds: float) -> None:
+        self._plain.prolong(seconds)
+        self._indexed.prolong(seconds)
 
     def tried(self, rows: Rows, backwards: bool, coverage: Coverage | None = None) -> _Case | bool | None:
         """How they differ on these rows; True where they agree, False where the original fails, None where it

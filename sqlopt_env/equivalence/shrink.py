@@ -20,6 +20,8 @@ _PLAIN: dict[str, tuple[Value, ...]] = {
     "TEXT": ("a", "b"),
     "BLOB": (1, "a"),
 }
+_NUMBERS = tuple(range(1, 8))
+_LETTERS = ("a", "b", "c", "d")
 
 Differs = Callable[[Rows], Rows | None]  # the rows as SQLite accepted them, where they tell the two apart
 
@@ -30,6 +32,7 @@ def smaller(tables: Sequence[TableShape], rows: Rows, differs: Differs) -> Rows:
     shrinking.rows_of([table.name for table in reversed(tables)])
     for table in tables:
         shrinking.values_of(table)
+    shrinking.keys_of(tables)
     return shrinking.rows
 
 
@@ -91,6 +94,28 @@ class _Shrinking:
                 changed = [*members[:i], _with(members[i], place, value), *members[i + 1 :]]
                 if self._takes({**self.rows, table.name: changed}):
                     break
+
+    def keys_of(self, tables: Sequence[TableShape]) -> None:
+        """Plainer keys, changed wherever their value stands, so that what refers to them still does."""
+        found: dict[Value, None] = {}
+        for table in tables:
+            places = [place for place, column in enumerate(table.columns) if column.unique]
+            found |= {row[place]: None for row in self.rows[table.name] for place in places}
+        for value in found:
+            plain = _NUMBERS if isinstance(value, int) else _LETTERS if isinstance(value, str) else ()
+            for other in plain:
+                if other == value:
+                    break
+                if other not in found and self._takes(_exchanged(self.rows, value, other)):
+                    break
+
+
+def _exchanged(rows: Rows, value: Value, other: Value) -> Rows:
+    kind = type(value)
+    return {
+        name: [tuple(other if type(v) is kind and v == value else v for v in row) for row in members]
+        for name, members in rows.items()
+    }
 
 
 def _plain(column: ColumnShape) -> Iterator[Value]:

@@ -62,18 +62,21 @@ class Instances:
     def make(self, number: int, seed: int) -> Rows:
         """Instance `number`: 0 is empty, the next ones hold few rows, the others are drawn."""
         rng = random.Random(_child_seed(seed, number))
-        draft = Draft(self._plans, rng, self._mood(rng))
+        copies = 1 if number <= 3 else self._copies(rng, number)
+        crowd = copies > max(_COPIES)  # it must be that many rows in the end
+        draft = Draft(self._plans, rng, self._mood(rng, crowd))
         if number == 0:
             return draft.rows
-        if number % 3 == 2 and number > 3:
+        if number % 3 == 2 and number > 3 and not crowd:
             self._scatter(draft, rng)
         else:
-            self._stage(draft, rng, number)
+            self._stage(draft, rng, number, copies, crowd)
         return draft.rows
 
-    def _mood(self, rng: random.Random) -> Mood:
-        repeats, varieties = rng.choice((0.0, 0.25, 0.6)), rng.choice(_VARIETIES)
-        return Mood(rng.choice(_LITERAL_SHARES), rng.choice(_NULL_RATES), repeats, varieties)
+    def _mood(self, rng: random.Random, crowd: bool) -> Mood:
+        repeats, varieties = rng.choice((0.0, 0.25, 0.6)), (0,) if crowd else rng.choice(_VARIETIES)
+        fresh_share = rng.choice((0.0, 0.6)) if crowd else 0.0
+        return Mood(rng.choice(_LITERAL_SHARES), rng.choice(_NULL_RATES), repeats, fresh_share, varieties)
 
     def _scatter(self, draft: Draft, rng: random.Random) -> None:
         """Rows at random, up to a size for each table."""
@@ -85,11 +88,9 @@ class Instances:
             for _ in range(size):
                 draft.add_random(table)
 
-    def _stage(self, draft: Draft, rng: random.Random, number: int) -> None:
+    def _stage(self, draft: Draft, rng: random.Random, number: int, copies: int, crowd: bool) -> None:
         """Copies of one query's scenario, each with its own differences, among a few random rows."""
         scenario = self._scenarios[number % len(self._scenarios)]
-        copies = 1 if number <= 3 else self._copies(rng, number)
-        crowd = copies > max(_COPIES)  # it must be that many rows in the end
         keep = rng.choice(_CROWD_KEEPS if crowd else _KEEPS)
         breaks = 0.0 if crowd or number <= 2 else rng.choice((0.0, 0.3, 0.6))
         sums = self._sums(scenario, rng) if number > 3 else []

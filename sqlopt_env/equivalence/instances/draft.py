@@ -34,6 +34,7 @@ class Mood:
     literal_share: float  # how often a value lies near a literal that its column meets
     null_rate: float
     repeat_share: float  # how often a random row repeats an earlier one in part
+    fresh_share: float  # how often a value is one that no other row has
     varieties: tuple[int, ...]  # one of these is how many values a column draws from, NULL aside; 0 for all
 
 
@@ -242,6 +243,8 @@ class Draft:
     def _value(self, column: ColumnShape, pool: Pool) -> Value:
         if not column.not_null and self._rng.random() < self._mood.null_rate:
             return None
+        if self._mood.fresh_share and self._rng.random() < self._mood.fresh_share:
+            return fresh(column, self._unused())
         few = self._few.get(id(pool))
         if few is None:
             variety = self._rng.choice(self._mood.varieties)

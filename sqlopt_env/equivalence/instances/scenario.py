@@ -6,6 +6,7 @@ SQLite itself says which values of a column's pool fulfil a condition, so that a
 from __future__ import annotations
 
 import random
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
@@ -24,6 +25,8 @@ Assignment: TypeAlias = dict[Cell, Value]
 Keep: TypeAlias = Callable[[Cell], float]
 _Pair: TypeAlias = tuple[Value, Value]
 _MOST_PAIRS = 300
+_FEW = 4  # values that fulfil a condition, where it computes something: others are looked for
+_COMPUTES = re.compile(r"[%/*+(]|\bLIKE\b|\bGLOB\b", re.IGNORECASE)
 _ABSENT = 0.25  # how often the rows of an arm that need not be there are left out
 
 
@@ -70,9 +73,9 @@ class Sieve:
         key = (condition.sql, tables)
         if key not in self._kept:
             good, bad = self._split(condition.sql, tables)
-            if not good and not condition.equates:
+            if not condition.equates and len(good) < (_FEW if _COMPUTES.search(condition.sql) else 1):
                 tables = tuple(self._table(table, column, wider=True) for table, column in columns)
-                good, _ = self._split(condition.sql, tables)
+                good = [*good, *self._split(condition.sql, tables)[0]]
             self._kept[key] = good, bad
         return self._kept[key]
 
