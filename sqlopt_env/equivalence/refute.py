@@ -14,11 +14,15 @@ from ..sqlite.script import Refusal, Script
 from .arena import Arena, OutOfTime
 from .compare import Reference, Row
 from .coverage import Coverage
+from .distil import distilled
 from .instances import Instances, Rows
+from .mistakes import mistakes
 from .shrink import smaller
 from .witness import MOST_SHOWN, Witness, witness_of
 
 _OBSERVED = 24  # instances on which the coverage is measured, and then on some: most branches are reached at once
+_CANDIDATES = 4  # of so many instances, one is kept with a task
+_MOST_MISTAKES = 40
 _SHRINK_SECONDS = 0.5
 _SAME_DIRECTION = 8  # instances in a row that are read in the same direction: turning round costs two compilations
 
@@ -107,16 +111,20 @@ class Refuter:
         return replace(tally, coverage=reached, never_switched=coverage.never_switched())
 
     def samples(self, original: Script, count: int, seed: int, seconds: float) -> list[Sample]:
-        """Up to `count` instances for the original alone, without those on which it fails or contradicts itself."""
+        """Up to `count` instances for the original alone: of several times as many, those that tell it from the most
+        mistakes in it. Those on which it fails or contradicts itself are left out.
+        """
         instances = Instances(self.tables, (original.query,))
         pair = _Pair(original, original, self._plain, self._plain)
-        found = []
+        mutants = mistakes(original.query, _MOST_MISTAKES)
+        found, told = [], []
         with pair.within(time.thread_time() + seconds), suppress(OutOfTime):
-            for number in range(count):
+            for number in range(_CANDIDATES * count):
                 sample = pair.sample(instances.make(number, seed), _is_backwards(number))
                 if sample is not None:
                     found.append(sample)
-        return found
+                    told.append(pair.told_apart(sample, mutants))
+        return [found[i] for i in distilled(told, count)]
 
     def compare(self, original: Script, rewrite: Script, samples: Sequence[Sample], seconds: float) -> Search:
         """Does the rewrite give the same answers on a task's samples? As `search` otherwise."""
@@ -212,6 +220,19 @@ class _Pair:
             except (apsw.Error, Refusal, UnicodeDecodeError):
                 return None
         return Sample(accepted, reference, backwards) if self._is_determined(accepted, reference) else None
+
+    def told_apart(self, sample: Sample, mutants: list[str]) -> frozenset[int]:
+        """Which of these queries give another answer than the original's."""
+        self._read(sample.backwards)
+        told = set()
+        with self._plain.holding(sample.rows):
+            for i, mutant in enumerate(mutants):
+                try:
+                    if self._plain.difference(sample.reference, mutant):
+                        told.add(i)
+                except (apsw.Error, Refusal, UnicodeDecodeError):
+                    continue
+        return frozenset(told)
 
     def compared_with(self, sample: Sample) -> _Case | None:
         """Where the rewrite differs from a known answer."""

@@ -125,16 +125,6 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Limited:
-    """The first rows in a total order: the last outputs of the query are its sort terms, descending where said."""
-
-    query: Query
-    descending: tuple[bool, ...]
-    limit: int
-    offset: int
-
-
-@dataclass(frozen=True, slots=True)
 class Windowed:
     """The query's rows, each with the values of window functions: `functions` over the numbers of its outputs."""
 
@@ -151,7 +141,7 @@ class WindowFunction:
     frame: str
 
 
-Source: TypeAlias = Table | Group | Limited | Windowed
+Source: TypeAlias = Table | Group | Windowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +195,7 @@ def parts(node: Node) -> Iterator[Node]:
             yield from node.outputs
         case Query():
             yield from node.blocks
-        case Group() | Limited() | Windowed():
+        case Group() | Windowed():
             yield node.query
         case _:
             return

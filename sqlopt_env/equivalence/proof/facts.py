@@ -68,7 +68,7 @@ class Facts:
         if isinstance(formula, And):
             return all(self.holds(part) for part in formula.parts)
         if isinstance(formula, Or):
-            return any(self.holds(part) for part in formula.parts)
+            return formula in self.pending or any(self.holds(part) for part in formula.parts)
         if isinstance(formula, Compare):
             left, right = self._find(formula.left), self._find(formula.right)
             if formula in self.literals:
@@ -135,7 +135,7 @@ class Facts:
 
     def _saturate(self) -> None:
         for _ in range(_ROUNDS):
-            self._work.spend(2 + len(self.sources) + len(self.literals) // 2)
+            self._work.spend(self._size())
             before = self._extent()
             self._learn()
             self._merge_rows()
@@ -150,6 +150,12 @@ class Facts:
             same = [*literals] == [*self.literals] and len(pending) == len(self.pending)
             if same and before == self._extent():
                 return
+
+    def _size(self) -> int:
+        """What a round costs: the order between terms and the search for equal rows take quadratic time."""
+        count = len(self.literals)
+        rows = len(self.sources) + len(self.sources) ** 2 // 20 + 3 * len(self.exists)
+        return 2 + rows + count // 2 + count**2 // 50 + sum(len(one.parts) for one in self.pending) // 5
 
     def _extent(self) -> tuple[int, int, int]:
         return len(self._parent), len(self._not_null), len(self._same_row)

@@ -85,7 +85,11 @@ def _with_normal_parts(block: Block, work: Workspace) -> Block:
     def normal_atom(source: Source) -> Source:
         match source:
             case Group():
-                return groups.normal_group(source, normal_source, work)
+                known = work.normal.get(source)
+                if not isinstance(known, Group):
+                    known = groups.normal_group(source, normal_source, work)
+                    work.normal |= {source: known, known: known}
+                return known
             case Windowed():
                 return Windowed(normal_source(source.query, False), source.functions)
             case _:
@@ -108,6 +112,10 @@ def normal_formula(formula: Formula, work: Workspace) -> Formula:
 
 
 def _normal_exists(formula: Exists, work: Workspace) -> Formula:
+    if work.normal.get(formula) == formula:
+        return formula
     blocks = normal_query(Query((formula.block,)), True, work).blocks
     found = disj([joins.with_outer_conditions(exists(block, work)) for block in blocks])
-    return negate(found) if formula.negated else found
+    found = negate(found) if formula.negated else found
+    work.normal[found] = found
+    return found

@@ -14,7 +14,6 @@ from .algebra import (
     Exists,
     Formula,
     Group,
-    Limited,
     Literal,
     NotUnderstood,
     Query,
@@ -36,6 +35,8 @@ def query_of(source: Source, work: Workspace) -> Query:
 
 
 def table(shape: TableShape, work: Workspace) -> Query:
+    if any(column.name.lower() in ("true", "false") for column in shape.columns):
+        raise NotUnderstood("a column with the name of a constant")
     return query_of(table_of(shape), work)
 
 
@@ -137,10 +138,6 @@ def check_values(rows: Query, roles: Sequence[str]) -> None:
     for role, type_ in zip(roles, query_types(rows), strict=True):
         if {"I", "R"} <= set(type_.classes) and not type_.form and role not in ("sum", "avg", "count", "total", "any"):
             raise NotUnderstood("numbers of both kinds")
-
-
-def limited(query: Query, descending: Sequence[bool], limit: int, offset: int, work: Workspace) -> Query:
-    return query_of(Limited(query, tuple(descending), limit, offset), work)
 
 
 def matching_rows(query: Query, terms: Sequence[Term], work: Workspace) -> Formula:

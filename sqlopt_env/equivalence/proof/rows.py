@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import combinations
 
-from .algebra import Block, Column, Formula, Group, Limited, Literal, Query, Source, Table, Term, columns
+from .algebra import Block, Column, Formula, Group, Literal, Query, Source, Table, Term, columns
 from .build import same
 from .entailment import refuted
 from .facts import Facts
@@ -50,8 +50,6 @@ class Determined:
             inside = set(bound(source))
             if not all(self.knows(column) for column in columns(source) if column.atom not in inside):
                 return False
-            if isinstance(source, Limited) and source.limit <= 1:
-                return True
         return any(all(self.knows(terms[index]) for index in key) for key in keys_of(source))
 
 

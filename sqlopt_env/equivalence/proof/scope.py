@@ -67,6 +67,7 @@ class Scope:
         self.items: list[Item] = []
         self.aliases: dict[str, exp.Expr] = {}
         self.aliases_visible = False
+        self.found_outside: set[tuple[str, str]] = set()  # names that were looked up in enclosing queries
         self.frozen = False  # no subquery's value may be added
         self.query = ONE_ROW
         self._columns: list[Term] = []

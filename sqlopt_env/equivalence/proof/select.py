@@ -6,7 +6,8 @@ from sqlglot import exp
 
 from .aggregates import Aggregates, is_aggregate
 from .algebra import TRUE, Formula, NotUnderstood, Query, Term
-from .expressions import Reader, Value
+from .conditions import Value
+from .expressions import Reader
 from .from_clause import RelationReader, read_from
 from .grouping import group_rows
 from .relations import distinct, filtered, projected, slot_columns
@@ -38,6 +39,8 @@ class _Select:
         }
         scope.aliases_visible = True
         read_from(node, scope, self._read)
+        if any(scope.find(name, table) for name, table in scope.found_outside):
+            raise NotUnderstood("ON reads what comes after it")
         self._expand()
         if node.args.get("where") is not None:
             condition = self._reader.condition(node.args["where"].this)[0]

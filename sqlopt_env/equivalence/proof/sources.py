@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..shape import TableShape
-from .algebra import Column, Group, Limited, NotUnderstood, Query, Source, Table, Term, Type, Windowed
+from .algebra import Column, Group, Query, Source, Table, Term, Type, Windowed
 from .kinds import column_type, typeof, union
 
 _INSENSITIVE = frozenset(("key", "any", "min", "max"))
@@ -23,8 +23,6 @@ def output_types(source: Source) -> tuple[Type, ...]:
             types = query_types(source.query)
             found = [function_type(one.name, [types[i] for i in one.arguments]) for one in source.functions]
             return (*types, *found)
-        case Limited():
-            raise NotUnderstood("LIMIT inside of a query")
 
 
 def function_type(name: str, arguments: list[Type]) -> Type:
@@ -38,6 +36,8 @@ def function_type(name: str, arguments: list[Type]) -> Type:
 
 
 def query_types(query: Query) -> list[Type]:
+    if len(query.blocks) == 1:
+        return [typeof(output) for output in query.blocks[0].outputs]
     rows = [[typeof(output) for output in block.outputs] for block in query.blocks]
     return [union(list(types)) for types in zip(*rows, strict=True)]
 

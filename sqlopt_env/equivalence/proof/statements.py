@@ -7,7 +7,7 @@ from dataclasses import replace
 from sqlglot import exp
 
 from .algebra import FALSE, NotUnderstood, Query
-from .relations import common, distinct, limited, projected, slot_columns, union_all
+from .relations import common, distinct, projected, slot_columns, union_all
 from .scope import Definition, Environment, Named, Relation, Scope, Statement
 from .select import is_descending, read_select
 
@@ -49,9 +49,7 @@ def read_relation(node: exp.Expr, environment: Environment, parent: Scope | None
     if statement.limit == 0:
         nothing = [replace(block, conditions=(FALSE,)) for block in relation.query.blocks[:1]]
         return _visible(replace(statement, relation=Relation(Query(tuple(nothing)), relation.columns)))
-    limit = -1 if statement.limit is None else statement.limit
-    query = limited(relation.query, statement.descending, limit, statement.offset, environment.work)
-    return _visible(replace(statement, relation=Relation(query, relation.columns)))
+    raise NotUnderstood("LIMIT inside of a query")
 
 
 def _visible(statement: Statement) -> Relation:
@@ -70,12 +68,12 @@ def _with_ctes(node: exp.Expr, environment: Environment) -> Environment:
     clause = node.args.get("with_")
     if clause is None:
         return environment
-    if clause.args.get("recursive") and any(
-        table.name.lower() == cte.alias.lower() for cte in clause.expressions for table in cte.this.find_all(exp.Table)
-    ):
-        raise NotUnderstood("a recursive query")
     ctes = dict(environment.ctes)
+    unread = {cte.alias.lower() for cte in clause.expressions}
     for cte in clause.expressions:
+        if any(table.name.lower() in unread for table in cte.this.find_all(exp.Table)):
+            raise NotUnderstood("a recursive query, or one that reads ahead")
+        unread.discard(cte.alias.lower())
         names = tuple(column.name.lower() for column in cte.args["alias"].columns)
         ctes[cte.alias.lower()] = Definition(cte.this, names, dict(ctes))
     return Environment(environment.work, environment.tables, ctes)

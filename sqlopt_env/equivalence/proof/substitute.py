@@ -15,7 +15,6 @@ from .algebra import (
     Exists,
     Formula,
     Group,
-    Limited,
     Literal,
     Node,
     NotUnderstood,
@@ -40,6 +39,7 @@ class Workspace:
         self._steps = steps
         self._atoms = 0
         self.rules: set[str] = set()  # what has been applied
+        self.normal: dict[Node, Node] = {}  # nodes with their normal forms, which are their own
 
     def fresh(self) -> int:
         self._atoms += 1
@@ -97,8 +97,6 @@ def in_source(source: Source, replace: Replacement) -> Source:
             return source
         case Group():
             return Group(in_query(source.query, replace), source.roles)
-        case Limited():
-            return Limited(in_query(source.query, replace), source.descending, source.limit, source.offset)
         case Windowed():
             return Windowed(in_query(source.query, replace), source.functions)
 
