@@ -21,7 +21,7 @@ from .sqlite.script import Refusal, Script, read_script
 from .types import Settings, SqlOptError, Verdict
 from .workbench import Workbench
 
-INSTANCES = 300  # small databases for a pair that is not proved
+INSTANCES = 200  # small databases for a pair that is not proved
 INSTANCES_BESIDE_PROOF = 40  # the same for one that is: a proof adds to them, and never overrides one
 ENOUGH = 30  # with fewer on which both agreed, nothing is said
 _SCHEMAS_KEPT = 16

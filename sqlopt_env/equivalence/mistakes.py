@@ -48,8 +48,8 @@ def _changes(node: exp.Expr) -> Iterator[Callable[[exp.Expr], object]]:
     """What can be done wrong at one node, each as a change to a copy of it."""
     kind = type(node)
     if isinstance(node, exp.And | exp.Or) and node.parent is not None:
-        yield lambda copy: copy.replace(copy.left)
-        yield lambda copy: copy.replace(copy.right)
+        yield lambda copy: copy.replace(copy.this)
+        yield lambda copy: copy.replace(copy.expression)
     elif other := _OTHER_COMPARISON.get(kind) or _OTHER_AGGREGATE.get(kind):
         yield lambda copy: copy.replace(other(**copy.args))
     elif isinstance(node, exp.Not | exp.Coalesce | exp.Lower | exp.Upper) and node.parent is not None:
@@ -61,7 +61,7 @@ def _changes(node: exp.Expr) -> Iterator[Callable[[exp.Expr], object]]:
     elif isinstance(node, exp.Literal):
         yield _another_literal
     elif isinstance(node, exp.Join):
-        yield lambda copy: copy.set("side", None if copy.side else "LEFT")
+        yield lambda copy: copy.set("side", None if copy.args.get("side") else "LEFT")
     elif isinstance(node, exp.Ordered):
         yield lambda copy: copy.set("desc", not copy.args.get("desc"))
     elif isinstance(node, exp.Distinct) and isinstance(node.parent, exp.AggFunc):

@@ -16,11 +16,12 @@ from ..sqlite.connection import quoted, table_names
 class ColumnShape:
     name: str
     kind: str  # what its declared type means to hold: INTEGER, REAL, NUMERIC, TEXT or BLOB (anything)
-    not_null: bool
+    not_null: bool  # as declared: NOT NULL, or a primary key by itself
     unique: bool  # a member of a key: it needs many different values
     collation: str = "BINARY"
     declared: str = ""  # the type as the schema writes it
     default: str = ""  # the SQL of its DEFAULT
+    may_hold_null: bool = False  # though declared otherwise: SQLite lets NULL into most primary keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class TableShape:
     foreign_keys: tuple[ForeignKey, ...]
     keys: tuple[tuple[str, ...], ...] = ()  # PRIMARY KEY and UNIQUE, without partial ones and those over expressions
     checks: tuple[str, ...] = ()  # the SQL of its CHECK constraints
+    computed: tuple[str, ...] = ()  # generated columns, which are not among `columns`
 
     def column(self, name: str) -> ColumnShape | None:
         return next((column for column in self.columns if column.name.lower() == name.lower()), None)
@@ -74,7 +76,8 @@ def read_shape(connection: apsw.Connection) -> list[TableShape]:
 
 def _table(connection: apsw.Connection, name: str) -> TableShape:
     # `hidden` is 2 or 3 for generated columns, which are not inserted.
-    info = [row for row in connection.execute(f"PRAGMA main.table_xinfo({quoted(name)})") if row[6] == 0]
+    all_info = connection.execute(f"PRAGMA main.table_xinfo({quoted(name)})").fetchall()
+    info = [row for row in all_info if row[6] == 0]
     primary = [str(row[1]) for row in info if row[5]]
     keys = [tuple(primary)] if primary else []
     unique = set(primary)
@@ -93,11 +96,14 @@ def _table(connection: apsw.Connection, name: str) -> TableShape:
             collation=str(connection.column_metadata("main", name, column)[1]).upper(),
             declared=str(row[2]),
             default=str(row[4] or ""),
+            may_hold_null=[column] == primary and not row[3] and str(row[2]).upper() != "INTEGER",
         )
         for row in info
         for column in [str(row[1])]
     )
-    return TableShape(name, columns, _foreign_keys(connection, name), tuple(keys), _checks(connection, name))
+    computed = tuple(str(row[1]) for row in all_info if row[6] != 0)
+    checks = _checks(connection, name)
+    return TableShape(name, columns, _foreign_keys(connection, name), tuple(keys), checks, computed)
 
 
 def _checks(connection: apsw.Connection, name: str) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ _KEEPS = (0.0, 0.5, 0.8, 0.95)  # how often a copy has the values of the one bef
 _GROUPED = 0.4  # how often all copies stand in one group
 _GROUP_KEEPS = (0.0, 0.3, 0.7)
 _CROWD_KEEPS = (0.0, 0.3)
+_SMALL_GROUP = 6
 _LARGEST_CROWD = 200  # copies
 _COMMON_LIMIT = 20  # up to here they are filled often, beyond it twice in a hundred instances
 
@@ -117,7 +118,9 @@ class Instances:
             if beyond <= _COMMON_LIMIT or number % 50 in (4, 34):
                 return beyond * 2 + rng.randrange(1, 4)  # some of them share their rows
         if self._counts and rng.random() < 0.5:
-            return rng.choice(self._counts)
+            count = rng.choice(self._counts)
+            if count <= _SMALL_GROUP or rng.random() < 0.25:
+                return count
         return rng.choice(_COPIES)
 
     def _sums(self, scenario: Scenario, rng: random.Random) -> list[tuple[Cell, Value]]:
