@@ -11,6 +11,7 @@ from typing import Any
 import apsw
 
 from .equivalence.actual import difference_on
+from .equivalence.bounded import COUNTEREXAMPLE, EQUAL, bounded
 from .equivalence.instances.literals import unreachable_size
 from .equivalence.proof import prove
 from .equivalence.refute import Refuter, Search
@@ -23,6 +24,7 @@ from .workbench import Workbench
 
 INSTANCES = 200  # small databases for a pair that is not proved
 INSTANCES_BESIDE_PROOF = 40  # the same for one that is: a proof adds to them, and never overrides one
+SOLVER_ROWS = 2  # a table, in what the solver looks at
 ENOUGH = 30  # with fewer on which both agreed, nothing is said
 _SCHEMAS_KEPT = 16
 _SCRIPT_SECONDS = 5.0
@@ -69,6 +71,7 @@ class Examiner:
         budget: float,
         seed: int,
         names: bool,
+        smt: bool,
         allow: Allow,
     ) -> Verdict:
         """A verdict on one pair. Raises SqlOptError where an input is no such thing."""
@@ -88,6 +91,9 @@ class Examiner:
             return Verdict("refuted", reason=problem)
         allow("instances", _PATIENCE * budget + _GRACE)
         verdict = _on_instances(refuter, first, second, budget, seed)
+        if smt and verdict.status == "tested":
+            allow("solver", _PATIENCE * budget + _GRACE)
+            verdict = _asked_solver(refuter, first, second, budget, seed, verdict)
         if data is None or verdict.status not in ("proved", "tested"):
             return verdict
         return self._on_data(Path(data), original, rewrite, verdict, allow)
@@ -161,16 +167,35 @@ def _on_instances(refuter: Refuter, original: Script, rewrite: Script, budget: f
         return Verdict("unknown" if refusal.outcome == "timeout" else "invalid", reason=refusal.reason)
     verdict = Verdict("tested", search.agreed, coverage=search.coverage)
     if search.witness is not None:
-        witness = search.witness
-        return Verdict(
-            "refuted", search.agreed, search.difference, witness.sql, witness.original_rows, witness.rewrite_rows
-        )
+        return _refuted(search)
     if proof:
         return replace(verdict, status="proved", reason=f"{proof}; equal results on {search.agreed} small databases")
     doubt = _doubt(search, original, rewrite)
     if doubt:
         return replace(verdict, status="unknown", reason=doubt)
     return replace(verdict, reason=f"equal results on {search.agreed} small databases")
+
+
+def _refuted(search: Search) -> Verdict:
+    witness = search.witness
+    assert witness is not None
+    return Verdict(
+        "refuted", search.agreed, search.difference, witness.sql, witness.original_rows, witness.rewrite_rows
+    )
+
+
+def _asked_solver(
+    refuter: Refuter, original: Script, rewrite: Script, budget: float, seed: int, verdict: Verdict
+) -> Verdict:
+    """The verdict after a solver has looked at all databases of a few rows a table; what it finds is replayed."""
+    found = bounded(refuter.tables, original.query, rewrite.query, rows=SOLVER_ROWS, seconds=budget, seed=seed)
+    if found.status == COUNTEREXAMPLE:
+        search = refuter.replay(original, rewrite, found.rows, budget)
+        return replace(_refuted(search), instances=verdict.instances) if search.witness is not None else verdict
+    if found.status == EQUAL:
+        reason = f"{verdict.reason}; a solver finds no difference with up to {SOLVER_ROWS} rows a table"
+        return replace(verdict, reason=reason)
+    return verdict
 
 
 def _doubt(search: Search, original: Script, rewrite: Script) -> str:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ def verify(
     budget: float = 1.0,
     seed: int = 0,
     names: bool = False,
+    smt: bool = False,
 ) -> Verdict:
     """Is `rewrite` the same query as `original` on every database that `schema` allows?
 
@@ -34,6 +36,9 @@ def verify(
     statements. `budget` is the seconds of CPU time that may be spent on small databases (the data come on top);
     the same `seed` gives the same verdict and witness. With `names`, the columns must have the same names too.
 
+    With `smt`, a solver also looks at all databases of two rows a table, where the queries are of the kind that it
+    understands; that needs `pip install 'sqlopt-env[smt]'`.
+
     Never raises for what is in the inputs: that is a verdict `invalid`. A witness is SQL that can be run after the
     schema. SqlOptError is raised for a `budget` or `seed` that is no number.
     """
@@ -41,8 +46,11 @@ def verify(
         raise SqlOptError(f"budget must be a number of seconds up to 3600, not {budget!r}")
     if type(seed) is not int or not 0 <= seed < 2**63:
         raise SqlOptError(f"seed must be a whole number from 0 on, not {seed!r}")
+    if smt and find_spec("z3") is None:
+        raise SqlOptError("smt=True needs z3: pip install 'sqlopt-env[smt]'")
     start = time.perf_counter()
-    verdict = _asked(schema, original, rewrite, data, {"budget": budget, "seed": seed, "names": names})
+    question = {"budget": budget, "seed": seed, "names": names, "smt": smt}
+    verdict = _asked(schema, original, rewrite, data, question)
     return replace(verdict, seconds=time.perf_counter() - start)
 
 

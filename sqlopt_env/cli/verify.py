@@ -31,6 +31,7 @@ def verify(
     budget: Annotated[float, typer.Option(help="Seconds that may be spent on small databases.")] = 1.0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same verdict and witness.")] = 0,
     names: Annotated[bool, typer.Option("--names", help="The columns must have the same names too.")] = False,
+    smt: Annotated[bool, typer.Option("--smt", help="Ask a solver too: all databases of two rows a table.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
 ) -> None:
     """Say whether a rewrite is the same query as the original, on every database that the schema allows."""
@@ -44,6 +45,7 @@ def verify(
         budget=budget,
         seed=seed,
         names=names,
+        smt=smt,
     )
     if as_json:
         typer.echo(json.dumps(asdict(verdict), indent=2))

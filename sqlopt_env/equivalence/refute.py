@@ -14,6 +14,7 @@ from ..sqlite.script import Refusal, Script
 from .arena import Arena, OutOfTime
 from .compare import Reference, Row
 from .coverage import Coverage
+from .determined import suspicious
 from .distil import distilled
 from .instances import Instances, Rows
 from .mistakes import mistakes
@@ -138,6 +139,15 @@ class Refuter:
                 except OutOfTime:
                     return Search(agreed, finished=False)
         return Search(len(samples))
+
+    def replay(self, original: Script, rewrite: Script, rows: Rows, seconds: float) -> Search:
+        """Do they differ on rows that someone else suggests?"""
+        pair = _Pair(original, rewrite, self._plain, self._indexed if rewrite.indexes else self._plain)
+        with pair.within(time.thread_time() + seconds), suppress(OutOfTime):
+            case = pair.tried({table.name: rows.get(table.name, []) for table in self.tables}, backwards=False)
+            if isinstance(case, _Case):
+                return self._found(pair, case, 0)
+        return Search(0)
 
     def _found(self, pair: _Pair, case: _Case, agreed: int) -> Search:
         """The case made small, as a witness."""
@@ -271,11 +281,18 @@ class _Pair:
             self._plain.read_backwards(backwards)
 
     def _is_determined(self, rows: Rows, reference: Reference) -> bool:
-        """Whether the original gives the same answer when the rows were inserted the other way round."""
+        """Whether the original gives the same answer when rows were inserted the other way round, or are indexed."""
+        if not suspicious(self._original.query, self._plain.tables):
+            return True
         turned = {name: members[::-1] for name, members in rows.items()}
         with self._plain.holding(turned) as accepted:
-            if any(len(accepted[name]) != len(members) for name, members in rows.items()):
-                return True  # a row refers to one before it in the same table
+            # (A row may refer to one before it in the same table: then they cannot be turned.)
+            if all(len(accepted[name]) == len(members) for name, members in rows.items()) and (
+                self._plain.difference(reference, self._original.query)
+            ):
+                return False
+        with self._plain.holding(rows):
+            self._plain.index(self._original.reads)
             return not self._plain.difference(reference, self._original.query)
 
     def both(self, rows: Rows, backwards: bool) -> tuple[list[Row], list[Row]]:
