@@ -120,6 +120,11 @@ def feedback(evaluation: Evaluation) -> str:
     lines = [f"{evaluation.outcome}: {evaluation.reason}"]
     if evaluation.verdict is not None and evaluation.verdict.witness:
         lines.append(f"They differ on this database:\n{evaluation.verdict.witness}")
+        for role, rows in (
+            ("original", evaluation.verdict.original_rows),
+            ("rewrite", evaluation.verdict.rewrite_rows),
+        ):
+            lines.append(f"The {role} returns there: {', '.join(rows) or 'no row'}")
     if evaluation.effective_speedup is not None and evaluation.index_seconds:
         lines.append(f"With the building of the indexes charged: {evaluation.effective_speedup:.2f} times as fast.")
     if evaluation.plan_after is not None:

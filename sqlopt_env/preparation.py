@@ -69,7 +69,7 @@ def prepare(copies: Copies, refuter: Refuter, query: str, settings: Settings, al
         reference: Reference | None = _reference(copies.clean, script, rows, settings.timeout, allow)
         assert reference is not None
         if suspicious(script.query, refuter.tables):
-            _refuse_chance(copies.clean, script, reference, settings.timeout, allow)
+            _refuse_chance(copies, script, reference, settings.timeout, allow)
     else:
         helpful = copies.helpful_indexes(script.reads)
         reference = _with_help(copies.work, script, helpful, settings.reference_timeout, allow)
@@ -102,22 +102,27 @@ def _with_help(copy: Copy, script: Script, helpful: Sequence[str], seconds: floa
         return None
 
 
-def _refuse_chance(copy: Copy, script: Script, reference: Reference, seconds: float, allow: Allow) -> None:
-    """Raises SqlOptError where the query gives another answer when rows are read the other way round."""
-    allow("reference", seconds)
-    copy.connection.pragma("reverse_unordered_selects", True)
-    try:
-        with copy.budget(seconds):
-            problem = difference(reference, copy.rows(script.query))
-    except (apsw.Error, Refusal, UnicodeDecodeError):
-        return  # too slow that way: nothing is known against it
-    finally:
-        copy.connection.pragma("reverse_unordered_selects", False)
-    if problem:
-        raise SqlOptError(
-            "the query cannot be a task, for its own answer is not determined: it changes with the order in which"
-            " SQLite reads rows; add ORDER BY terms that leave no ties"
-        )
+def _refuse_chance(copies: Copies, script: Script, reference: Reference, seconds: float, allow: Allow) -> None:
+    """Raises SqlOptError where the query gives another answer when rows are read in another order."""
+    for way in (None, 0, 1):
+        allow("reference", 2 * seconds)
+        copy = copies.work
+        try:
+            with copy.transaction(), copy.budget(seconds):
+                if way is None:
+                    copy.connection.pragma("reverse_unordered_selects", True)
+                else:
+                    copy.read_otherwise(script.reads, way)
+                problem = difference(reference, copy.rows(script.query))
+        except (apsw.Error, Refusal, UnicodeDecodeError):
+            continue  # too slow that way: nothing is known against it
+        finally:
+            copy.connection.pragma("reverse_unordered_selects", False)
+        if problem:
+            raise SqlOptError(
+                "the query cannot be a task, for its own answer is not determined: it changes with the order in which"
+                " SQLite reads rows; add ORDER BY terms that leave no ties"
+            )
 
 
 def _rows(copy: Copy, script: Script, seconds: float) -> list[Row]:

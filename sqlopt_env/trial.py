@@ -114,11 +114,10 @@ class Bench:
             cost = copies.work.build(script.indexes, settings.timeout)
             found |= {"index_seconds": cost.amount, "index_bytes": cost.bytes}
             seen = self._check(copies, prepared, script, instances, found, allow)
+            if thorough or novel:
+                self._compare_on_twin(place, prepared, script, instances, found, allow)
             found["plan_after"] = asdict(explain(copies.work.connection, script.query))
-            figures = self._priced(prepared, self._measure(copies, prepared, script, seen, allow), cost)
-        if thorough or (novel and figures["outcome"] == "improved"):
-            self._compare_on_twin(place, prepared, script, instances, found, allow)
-        found |= figures
+            found |= self._priced(prepared, self._measure(copies, prepared, script, seen, allow), cost)
 
     def _search(
         self,

@@ -103,7 +103,7 @@ class Settings:
     reference_timeout: float = 30.0  # seconds for the rows of an original that is over `timeout`, with indexes
     measure_seconds: float = 3.0  # seconds after which no further round of timing begins
     instances: int = 16  # small databases on which every rewrite is compared with the original
-    thorough_instances: int = 100  # the same for a rewrite that is about to be kept
+    thorough_instances: int = 200  # the same for a rewrite that is about to be kept
     amortize_over: float = 100.0  # executions over which the cost of building the indexes is spread
     max_rows: int = 1_000_000
     max_result_bytes: int = 256 * 2**20

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from itertools import islice
 
 import apsw
@@ -85,19 +85,6 @@ class Arena:
                 continue
             accepted.append(row)
         return accepted
-
-    def index(self, reads: Iterable[tuple[str, str]]) -> None:
-        """Lets SQLite read what a query reads in another order: by an index over it, backwards."""
-        names = {table.name.lower(): table.name for table in self.tables}
-        columns: dict[str, list[str]] = {}
-        for table, column in sorted(reads):
-            if table.lower() in names and column:
-                columns.setdefault(names[table.lower()], []).append(f"{quoted(column)} DESC")
-        for i, (table, members) in enumerate(columns.items()):
-            with suppress(apsw.Error):
-                self._connection.execute(
-                    f"CREATE INDEX main.sqlopt_other_order_{i} ON {quoted(table)} ({', '.join(reversed(members))})"
-                )
 
     def rows(self, query: str, most: int | None = None) -> list[Row]:
         """What the query returns, `most` rows of it; raises apsw.Error, Refusal or UnicodeDecodeError if it fails."""

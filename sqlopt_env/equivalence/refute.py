@@ -291,9 +291,12 @@ class _Pair:
                 self._plain.difference(reference, self._original.query)
             ):
                 return False
-        with self._plain.holding(rows):
-            self._plain.index(self._original.reads)
-            return not self._plain.difference(reference, self._original.query)
+        for way in (0, 1):
+            with self._plain.holding(rows):
+                self._plain.copy.read_otherwise(self._original.reads, way)
+                if self._plain.difference(reference, self._original.query):
+                    return False
+        return True
 
     def both(self, rows: Rows, backwards: bool) -> tuple[list[Row], list[Row]]:
         """What each returns on these rows, as far as a witness shows it."""

@@ -33,6 +33,7 @@ _VARIETIES = ((0,), (0,), (1, 2, 5, 0), (1, 1, 2, 3, 0))
 _COPIES = (1, 1, 2, 2, 3, 4)
 _KEEPS = (0.0, 0.5, 0.8, 0.95)  # how often a copy has the values of the one before it
 _GROUPED = 0.4  # how often all copies stand in one group
+_COUNTED = 0.6  # the same where groups are counted
 _GROUP_KEEPS = (0.0, 0.3, 0.7)
 _CROWD_KEEPS = (0.0, 0.3)
 _SMALL_GROUP = 6
@@ -98,8 +99,14 @@ class Instances:
         if sums:  # one group, and perhaps a row too many
             copies, keep, breaks = len(sums) + rng.randrange(2), 1.0, 0.0
         group: frozenset[Cell] = frozenset()
-        if scenario.reading.groups and not crowd and rng.random() < _GROUPED:
+        small = [count for count in self._counts if count <= _SMALL_GROUP]
+        if scenario.reading.groups and not (crowd or sums) and rng.random() < (_COUNTED if small else _GROUPED):
+            copies = (
+                max(copies, rng.choice([1, *small[-2:], *(size + 1 for size in small[-1:])])) if number > 3 else copies
+            )
             group, keep = rng.choice(scenario.reading.groups), rng.choice(_GROUP_KEEPS)
+            if rng.random() < 0.5:
+                group = scenario.whole_rows(group)
         staged = Staged(draft, scenario, rng, keep, group)
         run = rng.choice([1, *self._counts]) if crowd else 1  # so many copies in a row stand in one group
         for copy in range(min(copies * run, max(copies, _LARGEST_CROWD))):

@@ -149,7 +149,10 @@ class Draft:
         self.add(table, given)
 
     def free(self, table: TableShape, but: set[int]) -> set[int]:
-        """One column of each key, in which rows like each other may differ; one of these only if there is no other."""
+        """One column of each key, in which rows like each other may differ; one of these only if there is no other,
+        and none where rows are to be the same in every column."""
+        if len(but) == len(table.columns):
+            return set()
         keys = self._plans[table].keys
         return {self._rng.choice([place for place in key if place not in but] or key) for key in keys if key}
 

@@ -124,6 +124,14 @@ class Scenario:
     def column(self, cell: Cell) -> ColumnShape:
         return self.reading.occurrences[cell[0]].table.columns[cell[1]]
 
+    def whole_rows(self, cells: frozenset[Cell]) -> frozenset[Cell]:
+        """All cells of the rows that these are in, unless there is no other row: then these alone."""
+        owners = {occurrence for occurrence, _ in cells}
+        if len(owners) == len(self.reading.occurrences):
+            return cells
+        widths = {i: len(self.reading.occurrences[i].table.columns) for i in owners}
+        return frozenset((i, column) for i, width in widths.items() for column in range(width))
+
     def solve(
         self, rng: random.Random, number: int, breaking: int, before: Assignment, keep: Keep
     ) -> tuple[list[int], Assignment]:

@@ -1,0 +1,132 @@
+"""The small databases are legal, lie near what the queries ask for, and are the same for the same seed."""
+
+from __future__ import annotations
+
+import apsw
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sqlopt_env.equivalence.arena import Arena
+from sqlopt_env.equivalence.distil import distilled
+from sqlopt_env.equivalence.instances import Instances, Rows
+from sqlopt_env.equivalence.mistakes import mistakes
+from sqlopt_env.equivalence.shape import read_shape
+from sqlopt_env.sqlite.copies import Copy
+from sqlopt_env.sqlite.schema import schema_connection
+from sqlopt_env.types import Settings
+
+SCHEMA = """
+CREATE TABLE teams (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, town TEXT);
+CREATE TABLE players (
+  team INTEGER NOT NULL REFERENCES teams (id), shirt INTEGER NOT NULL CHECK (shirt BETWEEN 1 AND 99),
+  name TEXT, captain INTEGER REFERENCES teams (id), born TEXT CHECK (born IS date(born)), goals INTEGER DEFAULT 0,
+  PRIMARY KEY (team, shirt)
+) WITHOUT ROWID;
+CREATE TABLE games (
+  home INTEGER NOT NULL, guest INTEGER NOT NULL, starts TEXT NOT NULL, ends TEXT NOT NULL, paid REAL,
+  CHECK (home <> guest),
+  CHECK (ends >= starts), FOREIGN KEY (home) REFERENCES teams (id), FOREIGN KEY (guest) REFERENCES teams (id)
+);
+CREATE TABLE bookings (
+  team INTEGER, shirt INTEGER, minute INTEGER NOT NULL, flag BOOLEAN NOT NULL,
+  FOREIGN KEY (team, shirt) REFERENCES players (team, shirt)
+);
+CREATE TABLE places (id INTEGER PRIMARY KEY, inside INTEGER NOT NULL REFERENCES places (id), label NUMERIC);
+"""
+QUERIES = (
+    "SELECT p.name FROM players p JOIN teams t ON t.id = p.team WHERE p.goals > 17 AND t.town = 'Bonn' AND shirt = 1",
+    "SELECT t.name, count(*) FROM teams t LEFT JOIN games g ON g.home = t.id AND g.paid >= 99.5"
+    " GROUP BY t.name HAVING count(*) > 2",
+    "SELECT minute FROM bookings b WHERE EXISTS (SELECT 1 FROM players p WHERE p.team = b.team AND p.shirt = b.shirt)",
+    "SELECT p.id FROM places p JOIN places q ON q.id = p.inside WHERE q.label LIKE '4%'",
+)
+
+
+@pytest.fixture(scope="module")
+def arena() -> Arena:
+    return Arena(Copy(schema_connection(SCHEMA), Settings()))
+
+
+def made(query: str, count: int = 40, seed: int = 0) -> list[Rows]:
+    instances = Instances(read_shape(schema_connection(SCHEMA)), [query])
+    return [instances.make(number, seed) for number in range(count)]
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_nearly_all_rows_are_legal_at_once(arena: Arena, query: str) -> None:
+    wanted = accepted = 0
+    with arena.within(1e9):
+        for rows in made(query):
+            with arena.holding(rows) as held:
+                wanted += sum(map(len, rows.values()))
+                accepted += sum(map(len, held.values()))
+                assert arena.copy.connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    assert wanted > 300
+    assert accepted > 0.85 * wanted
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_what_a_query_asks_for_is_often_there(arena: Arena, query: str) -> None:
+    with arena.within(1e9):
+        found = []
+        for rows in made(query):
+            with arena.holding(rows):
+                found.append(len(arena.rows(query)))
+    assert sum(map(bool, found)) >= 3
+    assert 0 in found
+    assert max(found) >= 2
+
+
+def test_the_first_one_is_empty_and_the_seed_makes_the_others() -> None:
+    first = made(QUERIES[0])
+    assert not any(first[0].values())
+    assert made(QUERIES[0]) == first
+    assert made(QUERIES[0], seed=1) != first
+
+
+def test_columns_hold_what_they_are_declared_for() -> None:
+    kinds = {
+        "players": (int, int, str, int, str, int),
+        "bookings": (int, int, int, int),
+        "games": (int, int, str, str, float),
+    }
+    for rows in made(QUERIES[0]) + made(QUERIES[1]):
+        for table, types in kinds.items():
+            for row in rows[table]:
+                assert all(v is None or type(v) is kind for v, kind in zip(row, types, strict=True)), row
+        assert {row[3] for row in rows["bookings"]} <= {0, 1}
+
+
+def test_a_limit_is_gone_beyond(arena: Arena) -> None:
+    query = "SELECT name FROM teams ORDER BY name LIMIT 100"
+    with arena.within(1e9):
+        sizes = []
+        for rows in made(query):
+            with arena.holding(rows):
+                sizes.append(arena.rows("SELECT count(*) FROM teams")[0][0])
+    assert max(size for size in sizes if isinstance(size, int)) > 100
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_mistakes_are_other_queries(query: str) -> None:
+    connection = schema_connection(SCHEMA)
+    mutants = mistakes(query, 20)
+    assert 4 <= len(mutants) <= 20
+    assert len(set(mutants)) == len(mutants)
+    sound = 0
+    for mutant in mutants:
+        try:
+            connection.execute(mutant).fetchall()
+            sound += 1
+        except apsw.SQLError:
+            continue
+    assert sound > len(mutants) / 2
+
+
+@given(st.lists(st.frozensets(st.integers(0, 12)), max_size=20), st.integers(0, 25))
+def test_few_instances_tell_what_all_of_them_tell(told: list[frozenset[int]], count: int) -> None:
+    chosen = distilled(told, count)
+    assert len(chosen) == len(set(chosen)) == min(count, len(told))
+    if count >= 13:  # one instance for each mistake is enough
+        assert frozenset().union(*(told[i] for i in chosen)) == frozenset().union(*told)

@@ -1,0 +1,105 @@
+"""Cheats against the judge: nothing that is another query is paid, whatever the task's own database says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import apsw
+import pytest
+
+from sqlopt_env import Judge, SqlOptError, SQLOptimizeEnv, Task
+from sqlopt_env.databases import database_path
+
+PAID = ("improved", "equivalent")
+COUNT = Task("count", "shop", "SELECT count(*) FROM orders WHERE amount > 100")
+TOP = Task("top", "shop", "SELECT id, amount FROM orders ORDER BY amount DESC, id LIMIT 3")
+SUM = Task("sum", "shop", "SELECT user_id, sum(amount) FROM orders GROUP BY user_id HAVING sum(amount) > 300")
+
+
+def known_by_heart(task: Task) -> str:
+    rows = apsw.Connection(str(database_path("shop"))).execute(task.query).fetchall()
+    return "VALUES " + ", ".join("(" + ", ".join(str(apsw.format_sql_value(v)) for v in row) + ")" for row in rows)
+
+
+@pytest.mark.parametrize("thorough", [False, True])
+@pytest.mark.parametrize("task", [COUNT, TOP], ids=lambda task: task.id)
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{answer}",
+        "SELECT * FROM ({answer}) WHERE (SELECT count(*) FROM orders) > 1000"
+        " UNION ALL SELECT * FROM ({query}) WHERE (SELECT count(*) FROM orders) <= 1000",
+        "SELECT * FROM ({answer}) WHERE EXISTS (SELECT 1 FROM orders LIMIT 1 OFFSET 5000)"
+        " UNION ALL SELECT * FROM ({query}) WHERE NOT EXISTS (SELECT 1 FROM orders LIMIT 1 OFFSET 5000)",
+        "SELECT * FROM ({answer}) WHERE (SELECT max(id) FROM orders) / 49000 = 1"
+        " UNION ALL SELECT * FROM ({query}) WHERE (SELECT max(id) FROM orders) / 49000 <> 1",
+        "SELECT * FROM ({answer}) WHERE (SELECT total(amount) FROM orders) > 1e6"
+        " UNION ALL SELECT * FROM ({query}) WHERE (SELECT total(amount) FROM orders) <= 1e6",
+    ],
+)
+def test_an_answer_known_by_heart_is_never_paid(steps_judge: Judge, task: Task, form: str, thorough: bool) -> None:
+    script = form.format(answer=known_by_heart(task), query=task.query)
+    evaluation = steps_judge.evaluate(task, script, thorough=thorough)
+    assert evaluation.outcome == "refuted", evaluation.reason
+
+
+def test_a_verdict_before_keeping_names_the_twin(steps_judge: Judge) -> None:
+    script = "CREATE INDEX i ON orders (amount); " + COUNT.query
+    plain, thorough = (steps_judge.evaluate(COUNT, script, thorough=thorough) for thorough in (False, True))
+    assert plain.verdict is not None
+    assert thorough.verdict is not None
+    assert plain.verdict.reason == "equal results on the real database and 16 small ones"
+    assert thorough.verdict.reason == "equal results on the real database, its twin and 216 small ones"
+    assert thorough.verdict.instances == 218
+
+
+def test_an_order_that_an_index_happens_to_give_is_no_order(steps_judge: Judge) -> None:
+    script = "CREATE INDEX i ON orders (user_id, id); SELECT user_id, id FROM orders INDEXED BY i WHERE user_id > 0"
+    task = Task("order", "shop", "SELECT user_id, id FROM orders WHERE user_id > 0 ORDER BY user_id, id")
+    assert steps_judge.evaluate(task, script).outcome == "refuted"
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("SELECT user_id, amount FROM orders GROUP BY user_id", "amount"),
+        ("SELECT * FROM users WHERE id IN (SELECT user_id FROM orders LIMIT 10)", "LIMIT"),
+        ("SELECT id, row_number() OVER (ORDER BY product) FROM orders", "order in which SQLite reads"),
+        ("SELECT user_id, group_concat(product) FROM orders GROUP BY user_id", "order in which SQLite reads"),
+    ],
+)
+def test_a_query_without_an_answer_of_its_own_is_no_task(steps_judge: Judge, query: str, words: str) -> None:
+    with pytest.raises(SqlOptError, match="not determined") as failure:
+        steps_judge.evaluate(Task("open", "shop", query), query)
+    assert words in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT product FROM orders WHERE amount > 400 LIMIT 5",  # which five is open, that they are five is not
+        "SELECT user_id, max(amount), product FROM orders GROUP BY user_id HAVING count(*) = 1",
+        "SELECT u.id, u.name, count(*) FROM users u JOIN orders o ON o.user_id = u.id GROUP BY u.id",
+        "SELECT id, row_number() OVER (ORDER BY product, id) FROM orders",
+    ],
+)
+def test_a_query_with_an_answer_of_its_own_is_a_task(steps_judge: Judge, query: str) -> None:
+    evaluation = steps_judge.evaluate(Task("fine", "shop", query), query)
+    assert evaluation.outcome in PAID, evaluation.reason
+
+
+def test_any_rows_do_where_any_rows_were_asked_for(steps_judge: Judge, database: Callable[..., str]) -> None:
+    path = database("CREATE TABLE t (x INTEGER NOT NULL); INSERT INTO t VALUES (1), (2), (3), (4);")
+    task = Task("any", path, "SELECT x FROM t LIMIT 2")
+    assert steps_judge.evaluate(task, "SELECT x FROM t ORDER BY x DESC LIMIT 2").outcome in PAID
+    assert steps_judge.evaluate(task, "SELECT x FROM t LIMIT 1").outcome == "refuted"
+    assert steps_judge.evaluate(task, "SELECT min(x) FROM t GROUP BY x % 2 LIMIT 2").outcome == "refuted"
+
+
+def test_a_witness_with_both_results_is_the_feedback(steps_judge: Judge) -> None:
+    env = SQLOptimizeEnv([Task("t", "shop", "SELECT DISTINCT city FROM users")], judge=steps_judge, max_turns=2)
+    env.reset(seed=0)
+    feedback = env.step("SELECT city FROM users")[0]["feedback"]
+    assert "INSERT INTO users" in feedback
+    assert "The original returns there:" in feedback
+    assert "The rewrite returns there:" in feedback
