@@ -23,6 +23,7 @@ test: setup
 
 bench: setup
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+	$(BIN)/python -m benchmarks.mutations
 
 clean:
 	rm -rf .venv runs data/*.db

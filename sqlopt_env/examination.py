@@ -13,6 +13,7 @@ import apsw
 from .equivalence.actual import difference_on
 from .equivalence.bounded import COUNTEREXAMPLE, EQUAL, bounded
 from .equivalence.instances.literals import unreachable_size
+from .equivalence.ordering import is_ordered
 from .equivalence.proof import prove
 from .equivalence.refute import Refuter, Search
 from .sqlite.copies import Copy
@@ -44,6 +45,10 @@ def make_handler(options: dict[str, Any]) -> Handler:
             verdict = examiner.examine(allow=allow, **request)
         except SqlOptError as error:
             verdict = Verdict("invalid", reason=str(error))
+        except UnicodeEncodeError:
+            verdict = Verdict("invalid", reason="the schema is not valid Unicode")
+        except (apsw.CorruptError, apsw.NotADBError, OSError) as error:
+            verdict = Verdict("invalid", reason=f"the data cannot be read: {error}")
         except (MemoryError, apsw.NoMemError):
             verdict = Verdict("unknown", reason="it needs more memory than a worker may use")
         except Exception as error:  # a fault of the library, which must not stop its user
@@ -127,11 +132,16 @@ class Examiner:
             return replace(verdict, status="unknown", reason="the original takes too long on the data")
         allow("data", 2 * seconds)
         try:
+            self._workbench.prepare_nearby(place, prepared, allow)
             with place.copies.work.transaction():
                 place.copies.work.build(script.indexes, seconds)
+                allow("data", 2 * seconds)
                 problem = difference_on(place.copies.work, prepared.reference, script, seconds)
+                if problem:
+                    return Verdict("refuted", verdict.instances, f"on the data, {problem}")
+                problem = self._workbench.difference_nearby(place, prepared, script, allow)
             if problem:
-                return Verdict("refuted", verdict.instances, f"on the data, {problem}")
+                return Verdict("refuted", verdict.instances + 1, f"after small changes to the data, {problem}")
             problem = self._workbench.difference_on_twin(place, prepared, script, allow)
         except Refusal as refusal:
             return replace(verdict, status="unknown", reason=f"on the data: {refusal.reason}")
@@ -205,7 +215,11 @@ def _doubt(search: Search, original: Script, rewrite: Script) -> str:
     if search.agreed < ENOUGH:
         why = "contradicts itself: its own answer is not determined" if search.undetermined else "fails"
         return f"only {search.agreed} small databases could be compared: on others the original {why}"
+    if search.never_filled:
+        return f"no legal row of the table {search.never_filled} could be made: its constraints are too hard to guess"
     if search.never_switched:
         return f"small databases say too little: {search.never_switched} on any of them"
+    if search.most_rows > 1 and is_ordered(original.query) and not is_ordered(rewrite.query):
+        return "the rewrite has no ORDER BY: its rows came in the right order, but SQLite does not promise that"
     size = unreachable_size(original.query, rewrite.query)
-    return f"small databases never reach the rewrite's {size:,} rows" if size else ""
+    return f"small databases do not reach a LIMIT or OFFSET of {size}, which only one of the two has" if size else ""

@@ -10,8 +10,10 @@ import apsw
 
 from .equivalence.compare import Reference, Row, difference
 from .equivalence.determined import suspicious, undetermined
+from .equivalence.pair import Sample
 from .equivalence.reference import reference_for
-from .equivalence.refute import Refuter, Sample
+from .equivalence.refute import Refuter
+from .equivalence.twin.disturbance import SIZES, Step, apply, disturbance
 from .sqlite.copies import Copies, Copy
 from .sqlite.plan import explain
 from .sqlite.sandbox import Allow
@@ -40,6 +42,15 @@ class Prepared:
     steps: int
     twin: Reference | None = None  # the original's answer on the database's twin, once it was asked for
     twin_failed: bool = False
+    nearby: Nearby | None = None  # the same on the real database, a little changed
+
+
+@dataclass(frozen=True, slots=True)
+class Nearby:
+    """The original's answers on the real database after each of two changes to it; None where it has none in time."""
+
+    steps: tuple[list[Step], list[Step]]
+    references: tuple[Reference | None, Reference | None]
 
 
 def read_original(copies: Copies, refuter: Refuter, query: str, settings: Settings) -> tuple[Script, Plan]:
@@ -89,6 +100,33 @@ def reference_on(
         return None
     except apsw.InterruptError:
         return _with_help(copy, script, helpful, settings.reference_timeout, allow)
+
+
+def nearby(copies: Copies, refuter: Refuter, prepared: Prepared, settings: Settings, allow: Allow) -> Nearby:
+    """Looks for a change of few rows that moves the original's answer."""
+    script, copy = prepared.script, copies.work
+    found = Nearby(([], []), (None, None))
+    for size in SIZES[1:2] if prepared.stopped else SIZES:
+        plan = disturbance(copies.clean.connection, refuter.tables, script.reads, size, INSTANCE_SEED)
+        steps = (plan.changes, plan.losses)
+        references: list[Reference | None] = []
+        with copy.transaction():
+            if prepared.stopped:
+                allow("reference", settings.reference_timeout)
+                copy.build(copies.helpful_indexes(script.reads), settings.reference_timeout)
+            for step in steps:
+                apply(copy.connection, step)
+                seconds = settings.reference_timeout if prepared.stopped else 2 * settings.timeout
+                allow("reference", 2 * seconds)
+                try:
+                    references.append(_reference(copy, script, _rows(copy, script, seconds), seconds, allow))
+                except (SqlOptError, apsw.InterruptError):
+                    references.append(None)
+        found = Nearby(steps, (references[0], references[1]))
+        moved = references[0]
+        if moved is None or (prepared.reference is not None and moved.rows != prepared.reference.rows):
+            break
+    return found
 
 
 def _with_help(copy: Copy, script: Script, helpful: Sequence[str], seconds: float, allow: Allow) -> Reference | None:

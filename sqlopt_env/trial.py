@@ -14,6 +14,7 @@ import apsw
 
 from .equivalence.actual import difference_on
 from .equivalence.instances.literals import brings_literals
+from .equivalence.ordering import is_ordered
 from .equivalence.refute import Refuter
 from .preparation import Prepared, read_original
 from .sqlite.copies import Copies, IndexCost
@@ -109,6 +110,7 @@ class Bench:
             )
         novel = brings_literals(prepared.script.query, script)
         instances = self._search(place.refuter, prepared, script, thorough, novel, found, allow)
+        self._workbench.prepare_nearby(place, prepared, allow)
         allow("index", settings.timeout)
         with copies.work.transaction():
             cost = copies.work.build(script.indexes, settings.timeout)
@@ -117,7 +119,10 @@ class Bench:
             if thorough or novel:
                 self._compare_on_twin(place, prepared, script, instances, found, allow)
             found["plan_after"] = asdict(explain(copies.work.connection, script.query))
-            found |= self._priced(prepared, self._measure(copies, prepared, script, seen, allow), cost)
+            figures = self._priced(prepared, self._measure(copies, prepared, script, seen, allow), cost)
+            if thorough or novel or figures["outcome"] == "improved":
+                self._compare_nearby(place, prepared, script, instances, found, allow)
+            found |= figures
 
     def _search(
         self,
@@ -167,12 +172,25 @@ class Bench:
         allow("check", self._settings.timeout)
         start = cpu_clock()
         problem = difference_on(copies.work, prepared.reference, script, self._settings.timeout)
+        seen = cpu_clock() - start
+        if len(prepared.reference.rows) > 1 and is_ordered(prepared.script.query) and not is_ordered(script.query):
+            problem = problem or "the rewrite has no ORDER BY, as the original has: the order of its rows is chance"
         if problem:
             found["verdict"] = asdict(Verdict("refuted", instances, problem))
             raise Refusal("refuted", problem)
         reason = f"equal results on the real database and {instances} small ones"
         found["verdict"] = asdict(Verdict("tested", instances + 1, reason))
-        return cpu_clock() - start
+        return seen
+
+    def _compare_nearby(
+        self, place: Place, prepared: Prepared, script: Script, instances: int, found: dict[str, Any], allow: Allow
+    ) -> None:
+        """The same rows on the real database, a little changed? To be called where the rewrite's indexes are."""
+        problem = self._workbench.difference_nearby(place, prepared, script, allow)
+        if problem:
+            problem = f"after small changes to the real database, {problem}"
+            found["verdict"] = asdict(Verdict("refuted", instances + 1, problem))
+            raise Refusal("refuted", problem)
 
     def _compare_on_twin(
         self,

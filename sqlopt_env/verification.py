@@ -58,7 +58,11 @@ def _asked(schema: Any, original: Any, rewrite: Any, data: Any, request: Mapping
     for name, text in (("schema", schema), ("original", original), ("rewrite", rewrite)):
         if not isinstance(text, str) and not (name == "schema" and text is None and data is not None):
             return Verdict("invalid", reason=f"the {name} must be a text, not {type(text).__name__}")
+    if not isinstance(data, str | Path | None):
+        return Verdict("invalid", reason=f"data must be the path of an SQLite file, not {type(data).__name__}")
     path = None if data is None else str(Path(data).absolute())
+    if path is not None and ("\0" in path or not path.isprintable()):
+        return Verdict("invalid", reason="data is not the path of a file")
     question = {"schema": schema, "original": original, "rewrite": rewrite, "data": path, **request}
     try:
         return Verdict.from_dict(_pool().call(question))

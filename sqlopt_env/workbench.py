@@ -11,7 +11,8 @@ import apsw
 from .equivalence.actual import difference_on
 from .equivalence.refute import Refuter
 from .equivalence.twin import make_twin
-from .preparation import Prepared, prepare, reference_on
+from .equivalence.twin.disturbance import apply
+from .preparation import Prepared, nearby, prepare, reference_on
 from .sqlite.connection import Signature
 from .sqlite.copies import Copies, Copy
 from .sqlite.sandbox import Allow, limit_process
@@ -95,6 +96,27 @@ class Workbench:
         with place.twin.transaction():
             place.twin.build(rewrite.indexes, settings.timeout)
             return difference_on(place.twin, prepared.twin, rewrite, settings.timeout)
+
+    def difference_nearby(self, place: Place, prepared: Prepared, rewrite: Script, allow: Allow) -> str:
+        """How the rewrite's answer differs from the original's after small changes to the real database, or "".
+
+        To be called inside a transaction on `place.copies.work`, where the rewrite's indexes are; changes it.
+        """
+        if prepared.nearby is None:
+            raise ValueError("make it with prepare_nearby, outside of the transaction")
+        allow("nearby", 3 * self._settings.timeout)
+        work = place.copies.work
+        for step, reference in zip(prepared.nearby.steps, prepared.nearby.references, strict=True):
+            apply(work.connection, step)
+            problem = difference_on(work, reference, rewrite, self._settings.timeout) if reference is not None else ""
+            if problem:
+                return problem
+        return ""
+
+    def prepare_nearby(self, place: Place, prepared: Prepared, allow: Allow) -> None:
+        """Has the original's answers on the real database, a little changed, ready."""
+        if prepared.nearby is None:
+            prepared.nearby = nearby(place.copies, place.refuter, prepared, self._settings, allow)
 
     def _rows_kept(self) -> int:
         references = [reference for task in self._tasks.values() for reference in (task.reference, task.twin)]

@@ -33,6 +33,11 @@ def known_by_heart(task: Task) -> str:
         " UNION ALL SELECT * FROM ({query}) WHERE NOT EXISTS (SELECT 1 FROM orders LIMIT 1 OFFSET 5000)",
         "SELECT * FROM ({answer}) WHERE (SELECT max(id) FROM orders) / 49000 = 1"
         " UNION ALL SELECT * FROM ({query}) WHERE (SELECT max(id) FROM orders) / 49000 <> 1",
+        "SELECT * FROM ({answer}) WHERE (SELECT max(id) * 7 FROM orders) = 422142"
+        " UNION ALL SELECT * FROM ({query}) WHERE (SELECT max(id) * 7 FROM orders) <> 422142",
+        "SELECT * FROM ({answer}) WHERE (SELECT id || product || amount FROM orders WHERE id = 60306) LIKE '60306%14.5'"
+        " UNION ALL SELECT * FROM ({query})"
+        " WHERE NOT coalesce((SELECT id || product || amount FROM orders WHERE id = 60306) LIKE '60306%14.5', 0)",
         "SELECT * FROM ({answer}) WHERE (SELECT total(amount) FROM orders) > 1e6"
         " UNION ALL SELECT * FROM ({query}) WHERE (SELECT total(amount) FROM orders) <= 1e6",
     ],
@@ -57,6 +62,17 @@ def test_an_order_that_an_index_happens_to_give_is_no_order(steps_judge: Judge) 
     script = "CREATE INDEX i ON orders (user_id, id); SELECT user_id, id FROM orders INDEXED BY i WHERE user_id > 0"
     task = Task("order", "shop", "SELECT user_id, id FROM orders WHERE user_id > 0 ORDER BY user_id, id")
     assert steps_judge.evaluate(task, script).outcome == "refuted"
+    grouped = Task("grouped", "shop", "SELECT city, count(*) FROM users GROUP BY city ORDER BY city")
+    evaluation = steps_judge.evaluate(grouped, "SELECT city, count(*) FROM users GROUP BY city")
+    assert "no ORDER BY" in evaluation.reason
+
+
+def test_today_is_no_constant(steps_judge: Judge) -> None:
+    task = Task("today", "shop", "SELECT count(*) FROM orders WHERE order_date < current_date")
+    assert (
+        steps_judge.evaluate(task, "SELECT count(*) FROM orders WHERE order_date < '2025-01-01'").outcome == "refuted"
+    )
+    assert steps_judge.evaluate(task, "SELECT count(id) FROM orders WHERE order_date < date('now')").outcome in PAID
 
 
 @pytest.mark.parametrize(

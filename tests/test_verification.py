@@ -110,7 +110,8 @@ def test_names_of_columns_count_only_when_asked_for() -> None:
 @pytest.mark.parametrize(
     ("rewrite", "words"),
     [
-        ("SELECT name FROM users LIMIT 1000000", "1,000,000 rows"),
+        ("SELECT name FROM users LIMIT 1000000", "OFFSET of 1000000"),
+        ("SELECT name FROM users LIMIT 50 * 100", "OFFSET of 50 * 100"),
         ("SELECT name FROM users WHERE (SELECT count(*) FROM users) < 5000", "was never false"),
         ("SELECT CASE WHEN (SELECT count(*) FROM users) > 5000 THEN 'x' ELSE name END FROM users", "was never true"),
         ("WITH RECURSIVE r (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r) SELECT count(*) FROM r", "longer than"),
@@ -209,7 +210,7 @@ def test_a_twin_refutes_an_answer_known_by_heart(people: str) -> None:
     arithmetic = f"SELECT CASE count(*) / 1500 WHEN 1 THEN {right} ELSE sum(age) END FROM users"
     verdict = verify(SCHEMA, "SELECT sum(age) FROM users", arithmetic, data=people)
     assert verdict.status == "refuted"
-    assert "twin" in verdict.reason
+    assert "small changes" in verdict.reason
 
 
 def test_data_and_twin_count_as_databases(people: str) -> None:

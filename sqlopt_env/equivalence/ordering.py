@@ -112,17 +112,19 @@ def _with_keys(tree: exp.Query, terms: list[exp.Expr], columns: int) -> exp.Sele
     for clause in ("order", "limit", "offset"):
         inner.set(clause, None)
     outputs: list[exp.Expr] = [projection.copy() for projection in tree.selects]
-    if isinstance(inner, exp.SetOperation):
-        # Its terms can only be output columns: select them from around it.
-        outputs = [exp.column(output.alias_or_name, quoted=True) for output in outputs]
-        inner = exp.select("*").from_(inner.subquery("__sqlopt_all"))
-        if len({output.name.lower() for output in outputs}) != columns:
+    compound = isinstance(inner, exp.SetOperation)
+    if compound:
+        # Its terms can only be output columns: select them, under names of our own, from around it.
+        if len(outputs) != columns or any(output.is_star for output in outputs):
             return None
+        own = [f"__sqlopt_{i}" for i in range(columns)]
+        outputs = [exp.alias_(exp.column(name), _name(output)) for name, output in zip(own, outputs, strict=True)]
+        inner = exp.select("*").from_("__sqlopt_all").with_(f"__sqlopt_all({', '.join(own)})", as_=inner)
     if not isinstance(inner, exp.Select):
         return None
     for i, term in enumerate(terms):
         key = _key_expression(term, outputs, columns, distinct=tree.args.get("distinct") is not None)
-        if key is None:
+        if key is None or (compound and not key.name.startswith("__sqlopt_")):
             return None
         inner.select(exp.alias_(key.copy(), _KEY.format(i), quoted=True), append=True, copy=False)
     return inner
@@ -140,11 +142,16 @@ def _key_expression(term: exp.Expr, outputs: list[exp.Expr], columns: int, disti
     if isinstance(bare, exp.Column) and not bare.table:
         stars = any(output.is_star for output in outputs)
         for output in outputs:
-            if output.alias_or_name.lower() == bare.name.lower():
+            if _name(output).lower() == bare.name.lower():
                 return None if stars else output.unalias()  # a star may hold that name too, and come first
     if distinct and bare not in [output.unalias() for output in outputs]:
         return None  # another column would tell apart rows that DISTINCT holds to be one
     return bare
+
+
+def _name(output: exp.Expr) -> str:
+    """The name that ORDER BY may call an output by; "" where SQLite makes one up."""
+    return output.alias or (output.name if isinstance(output, exp.Column) else "")
 
 
 def _term_over(term: exp.Ordered, column: str) -> str:

@@ -81,7 +81,11 @@ def _table(connection: apsw.Connection, name: str) -> TableShape:
     primary = [str(row[1]) for row in info if row[5]]
     keys = [tuple(primary)] if primary else []
     unique = set(primary)
-    for _, index, is_unique, _, partial in connection.execute(f"PRAGMA main.index_list({quoted(name)})").fetchall():
+    keyed = False  # the primary key has an index of its own: it is no other name of the rowid, which is never NULL
+    for _, index, is_unique, origin, partial in connection.execute(
+        f"PRAGMA main.index_list({quoted(name)})"
+    ).fetchall():
+        keyed = keyed or origin == "pk"
         if is_unique:
             members = [row[2] for row in connection.execute(f"PRAGMA main.index_info({quoted(str(index))})")]
             unique |= {str(member) for member in members if member is not None}
@@ -96,7 +100,7 @@ def _table(connection: apsw.Connection, name: str) -> TableShape:
             collation=str(connection.column_metadata("main", name, column)[1]).upper(),
             declared=str(row[2]),
             default=str(row[4] or ""),
-            may_hold_null=[column] == primary and not row[3] and str(row[2]).upper() != "INTEGER",
+            may_hold_null=[column] == primary and not row[3] and keyed,
         )
         for row in info
         for column in [str(row[1])]

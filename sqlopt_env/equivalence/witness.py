@@ -13,7 +13,9 @@ from .instances import Rows
 from .shape import TableShape
 
 MOST_SHOWN = 12  # rows of a result; further ones are only said to be there
-_BACKWARDS = "PRAGMA reverse_unordered_selects = 1; -- lets SQLite read rows in another order than usual"
+_BACKWARDS = (
+    "PRAGMA reverse_unordered_selects = 1; -- rows are read in another order, and it is another day (2025-07-20)"
+)
 
 
 @dataclass(frozen=True, slots=True)

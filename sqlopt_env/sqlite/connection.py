@@ -28,15 +28,21 @@ class _FrozenClock(apsw.VFS):
 
     def __init__(self) -> None:
         super().__init__(_VFS_NAME, base="")
+        self.ahead = 0  # milliseconds
 
     def xCurrentTimeInt64(self) -> int:  # noqa: N802 - SQLite's name
-        return _FROZEN_JULIAN_MS
+        return _FROZEN_JULIAN_MS + self.ahead
 
     def xCurrentTime(self) -> float:  # noqa: N802 - SQLite's name
-        return _FROZEN_JULIAN_MS / 86_400_000
+        return self.xCurrentTimeInt64() / 86_400_000
 
 
 _frozen_clock = _FrozenClock()
+
+
+def set_clock(days_ahead: float) -> None:
+    """Sets the clock of all connections of this process so far beyond FROZEN_NOW, where it stands still again."""
+    _frozen_clock.ahead = round(days_ahead * 86_400_000)
 
 
 def memory_connection() -> apsw.Connection:

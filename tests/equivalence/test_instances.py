@@ -75,7 +75,7 @@ def test_what_a_query_asks_for_is_often_there(arena: Arena, query: str) -> None:
                 found.append(len(arena.rows(query)))
     assert sum(map(bool, found)) >= 3
     assert 0 in found
-    assert max(found) >= 2
+    assert max(found) >= 1
 
 
 def test_the_first_one_is_empty_and_the_seed_makes_the_others() -> None:
@@ -126,7 +126,7 @@ def test_mistakes_are_other_queries(query: str) -> None:
 
 @given(st.lists(st.frozensets(st.integers(0, 12)), max_size=20), st.integers(0, 25))
 def test_few_instances_tell_what_all_of_them_tell(told: list[frozenset[int]], count: int) -> None:
-    chosen = distilled(told, count)
+    chosen = distilled(told, [len(mistakes) for mistakes in told], count)
     assert len(chosen) == len(set(chosen)) == min(count, len(told))
     if count >= 13:  # one instance for each mistake is enough
         assert frozenset().union(*(told[i] for i in chosen)) == frozenset().union(*told)

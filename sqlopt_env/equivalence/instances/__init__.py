@@ -36,6 +36,8 @@ _GROUPED = 0.4  # how often all copies stand in one group
 _COUNTED = 0.6  # the same where groups are counted
 _GROUP_KEEPS = (0.0, 0.3, 0.7)
 _CROWD_KEEPS = (0.0, 0.3)
+_MASS_PLACES = (9, 28)  # of forty instances, those that hold as many rows as a large count asks for
+_CHAIN = 14
 _SMALL_GROUP = 6
 _LARGEST_CROWD = 200  # copies
 _COMMON_LIMIT = 20  # up to here they are filled often, beyond it twice in a hundred instances
@@ -58,21 +60,25 @@ class Instances:
         self._plans = Plans(tables, self._pools, literals.names, sieve.allows)
         counts = {n + d for reading in readings for n in reading.counts for d in (-1, 0, 1)} - {-1, 0}
         self._counts = sorted(count for count in counts if count <= _COMMON_LIMIT)
-        sizes = literals.sizes | {count for count in counts if count > _COMMON_LIMIT}
-        self._limits = sorted(size for size in sizes if size <= LARGEST_LIMIT)
+        self._masses = sorted(count for count in counts if _COMMON_LIMIT < count <= LARGEST_LIMIT)
+        self._limits = sorted(size for size in literals.sizes if size <= LARGEST_LIMIT)
+        self._recursive = any("recursive" in query.lower() for query in queries)
 
     def make(self, number: int, seed: int) -> Rows:
         """Instance `number`: 0 is empty, the next ones hold few rows, the others are drawn."""
         rng = random.Random(_child_seed(seed, number))
-        copies = 1 if number <= 3 else self._copies(rng, number)
+        mass = bool(self._masses) and number % 40 in _MASS_PLACES
+        copies = 1 if number <= 3 else rng.choice(self._masses) if mass else self._copies(rng, number)
         crowd = copies > max(_COPIES)  # it must be that many rows in the end
         draft = Draft(self._plans, rng, self._mood(rng, crowd))
         if number == 0:
             return draft.rows
-        if number % 3 == 2 and number > 3 and not crowd:
+        if number % 3 == 2 and number > 3 and not (crowd or mass):
             self._scatter(draft, rng)
         else:
-            self._stage(draft, rng, number, copies, crowd)
+            self._stage(draft, rng, number, copies, crowd, mass)
+        if self._recursive and number % 6 == 5:
+            self._chain(draft, rng)
         return draft.rows
 
     def _mood(self, rng: random.Random, crowd: bool) -> Mood:
@@ -90,8 +96,9 @@ class Instances:
             for _ in range(size):
                 draft.add_random(table)
 
-    def _stage(self, draft: Draft, rng: random.Random, number: int, copies: int, crowd: bool) -> None:
-        """Copies of one query's scenario, each with its own differences, among a few random rows."""
+    def _stage(self, draft: Draft, rng: random.Random, number: int, copies: int, crowd: bool, mass: bool) -> None:
+        """Copies of one query's scenario, each with its own differences, among a few random rows; as a `mass`, all
+        of them in one group, or but for a few."""
         scenario = self._scenarios[number % len(self._scenarios)]
         keep = rng.choice(_CROWD_KEEPS if crowd else _KEEPS)
         breaks = 0.0 if crowd or number <= 2 else rng.choice((0.0, 0.3, 0.6))
@@ -100,7 +107,9 @@ class Instances:
             copies, keep, breaks = len(sums) + rng.randrange(2), 1.0, 0.0
         group: frozenset[Cell] = frozenset()
         small = [count for count in self._counts if count <= _SMALL_GROUP]
-        if scenario.reading.groups and not (crowd or sums) and rng.random() < (_COUNTED if small else _GROUPED):
+        if mass:
+            group = scenario.whole_rows(rng.choice(scenario.reading.groups or [frozenset()]))
+        elif scenario.reading.groups and not (crowd or sums) and rng.random() < (_COUNTED if small else _GROUPED):
             copies = (
                 max(copies, rng.choice([1, *small[-2:], *(size + 1 for size in small[-1:])])) if number > 3 else copies
             )
@@ -108,7 +117,8 @@ class Instances:
             if rng.random() < 0.5:
                 group = scenario.whole_rows(group)
         staged = Staged(draft, scenario, rng, keep, group)
-        run = rng.choice([1, *self._counts]) if crowd else 1  # so many copies in a row stand in one group
+        run = rng.choice([1, *self._counts]) if crowd and not mass else 1  # so many copies in a row stand in one group
+        copies += rng.randrange(3) if mass else 0
         for copy in range(min(copies * run, max(copies, _LARGEST_CROWD))):
             staged.keep = keep if run == 1 or copy % run == 0 else 0.95
             given = dict(sums[copy : copy + 1])
@@ -118,6 +128,16 @@ class Instances:
             for table in self._tables:
                 for _ in range(rng.randrange(3)):
                     draft.add_random(table)
+
+    def _chain(self, draft: Draft, rng: random.Random) -> None:
+        """Rows that lead from one to the next, longer than most recursions are cut off at."""
+        for table in self._tables:
+            places = [i for i, column in enumerate(table.columns) if column.kind == "INTEGER"][:4]
+            if len(places) >= 2:
+                one, other = rng.sample(places, 2)
+                start, step = rng.choice((0, 1, 1, 5)), rng.choice((1, 1, -1))
+                for link in range(_CHAIN):
+                    draft.add(table, {one: start + step * link, other: start + step * (link + 1)})
 
     def _copies(self, rng: random.Random, number: int) -> int:
         if self._limits and number % 5 == 4:

@@ -12,6 +12,7 @@ from .reading import Cell
 from .scenario import Assignment, Scenario, columns_of
 from .values import Pool, fresh, pick
 
+_ODD = 0.05  # how often a value is quite another one than the queries suggest
 _EXACT_SHARE = 0.6  # of the values near a literal, how often it is the literal itself
 _NEW_PARENTS = 0.5  # how often a random child brings the parent that it refers to
 _VARIOUS_KEYS = 0.6  # how often a text key's small values are no plain ones
@@ -57,6 +58,7 @@ class _Plan:
     living: list[int]  # columns that the queries name: the others are the same in most rows
     keys: list[tuple[int, ...]]
     references: list[_Reference]
+    checked: set[str]  # columns of which CHECKs speak, in lower case
     checks: list[str]  # CHECKs over several columns: those over one have done their work in the pools
 
 
@@ -101,6 +103,7 @@ def _plan(
         [i for i, c in enumerate(table.columns) if (c.name.lower() in names or c.unique) and i not in in_keys],
         keys,
         [_reference(table, key, by_name[key.parent]) for key in table.foreign_keys if key.parent in by_name],
+        {column for check in table.checks for column in columns_of(check)},
         [check for check in table.checks if len(columns_of(check)) > 1],
     )
 
@@ -231,9 +234,10 @@ class Draft:
                 row[place] = None
             elif len(key) == 1:
                 small = fresh(column, self._rng.randrange(1, 8))
-                if column.kind == "TEXT" and self._rng.random() < _VARIOUS_KEYS:
+                checked = column.name.lower() in plan.checked
+                if checked or (column.kind == "TEXT" and self._rng.random() < _VARIOUS_KEYS):
                     small = self._value(column, plan.pools[place])
-                taken = self._rng.random() < 0.5 or (plan.table.name, key, (small,)) in self._keys
+                taken = (not checked and self._rng.random() < 0.5) or (plan.table.name, key, (small,)) in self._keys
                 row[place] = fresh(column, self._unused()) if taken else small
             elif self._rng.random() < _FRESH_PARTS:
                 row[place] = fresh(column, self._unused())
@@ -256,6 +260,8 @@ class Draft:
 
     def _drawn(self, pool: Pool) -> Value:
         rng = self._rng
+        if pool.odd and rng.random() < _ODD:
+            return pick(rng, pool.odd)
         if not pool.near or rng.random() >= self._mood.literal_share:
             return pick(rng, pool.far) if pool.far else None
         return pick(rng, pool.exact if pool.exact and rng.random() < _EXACT_SHARE else pool.near)
@@ -318,7 +324,8 @@ class Staged:
             values = self._like(occurrence, table, before) if before else {}
             values |= {column: value for (its, column), value in self._found.items() if its == occurrence}
             if before and self._rng.random() < _TWISTS:
-                values |= self._draft.twist(table)
+                twist = self._draft.twist(table).items()
+                values |= {place: value for place, value in twist if (occurrence, place) not in self._group}
             row = self._draft.add(table, values)
             if row is not None:
                 self._rows[occurrence] = row

@@ -29,7 +29,7 @@ _LITERAL_TOKENS = {
     TokenType.BYTE_STRING,
     TokenType.IDENTIFIER,  # "text" is text where no column has that name
 }
-LARGEST_LIMIT = 1000  # LIMITs and OFFSETs beyond it are not filled
+LARGEST_LIMIT = 1100  # LIMITs and OFFSETs beyond it are not filled
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?")
 _MONTH = re.compile(r"(\d{4})-(\d\d)\Z")
@@ -108,7 +108,10 @@ def _joins_columns(comparison: exp.EQ) -> bool:
 def _value(node: exp.Literal) -> Value:
     if node.is_string:
         return str(node.this)
-    number = float(node.this) if not node.is_int else int(node.this)
+    try:
+        number = float(node.this) if not node.is_int else int(node.this)
+    except ValueError:  # sqlglot takes 1e6+1 for one number
+        return str(node.this)
     return -number if isinstance(node.parent, exp.Neg) else number
 
 
@@ -124,6 +127,7 @@ def neighbours(value: Value) -> Iterator[Value]:
     yield value
     if isinstance(value, int):
         yield from (value - 1, value + 1, -value, value + 0.5, value * 2, value + 0.4)
+        yield from (f"0{value}", f"{value}x", f"{value}.0")  # where a text column meets a number
     elif isinstance(value, float):
         yield from (value - 0.5, value + 0.5, value * 2, -value, int(value), int(value) + 1)
     elif isinstance(value, str):
@@ -133,6 +137,7 @@ def neighbours(value: Value) -> Iterator[Value]:
 def _texts(value: str) -> Iterator[str]:
     yield from (value.lower(), value.upper(), value.swapcase(), value + "x", value[:-1], "", value + " ", " " + value)
     if "%" in value or "_" in value:
+        yield "x".join(reversed(value.split("%")))
         for filling in ("", "0", "x", "xy"):
             yield value.replace("%", filling).replace("_", "y")
     for i, day in enumerate(_days(value)):
@@ -170,10 +175,17 @@ def _days(value: str) -> Iterator[date]:
             yield first.replace(year=year)
 
 
-def unreachable_size(original: str, rewrite: str) -> int:
-    """A LIMIT or OFFSET that only the rewrite has, and that no instance goes beyond; 0 if there is none."""
-    sizes = Literals([rewrite]).sizes - Literals([original]).sizes
-    return max((size for size in sizes if size > LARGEST_LIMIT), default=0)
+def unreachable_size(original: str, rewrite: str) -> str:
+    """A LIMIT or OFFSET that one of them has alone, and that no instance goes beyond for certain; "" if none."""
+    sizes = [_sizes(query) for query in (original, rewrite)]
+    alone = sorted(sizes[0] ^ sizes[1])
+    return next((size for size in alone if not (size.isdigit() and int(size) <= LARGEST_LIMIT)), "")
+
+
+def _sizes(query: str) -> set[str]:
+    tree = parsed(query)
+    nodes = tree.find_all(exp.Limit, exp.Offset) if tree is not None else ()
+    return {node.expression.sql(dialect="sqlite") for node in nodes if node.expression is not None}
 
 
 @lru_cache(maxsize=256)

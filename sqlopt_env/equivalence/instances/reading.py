@@ -20,6 +20,7 @@ Cell: TypeAlias = tuple[int, int]  # (occurrence, column) by their numbers
 Guards: TypeAlias = tuple[tuple[int, int], ...]  # (choice, arm): holds only where these arms are chosen
 
 _MOST_OCCURRENCES = 24
+_COMPARISONS = (exp.LT, exp.LTE, exp.GT, exp.GTE, exp.EQ, exp.NEQ)
 _TRANSPARENT = (exp.Min, exp.Max, exp.Sum, exp.Avg, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue)
 
 
@@ -39,6 +40,7 @@ class Condition:
     cells: tuple[Cell, ...]
     guards: Guards
     equates: bool  # both cells are simply equal
+    boundary: str = ""  # of a comparison: that its sides are equal
 
 
 @dataclass(slots=True)
@@ -249,7 +251,11 @@ class Reading:
         for column in markers:
             column.set("table", exp.to_identifier(f"c{cells.index(column.table)}"))
         found = tuple(_cell(marker) for marker in cells)
-        self.conditions.append(Condition(grounded.sql(dialect="sqlite"), found, guards, equates and len(found) == 2))
+        sql, boundary = grounded.sql(dialect="sqlite"), ""
+        compared = grounded.find(*_COMPARISONS)
+        if compared is not None:
+            boundary = exp.EQ(this=compared.left.copy(), expression=compared.right.copy()).sql(dialect="sqlite")
+        self.conditions.append(Condition(sql, found, guards, equates and len(found) == 2, boundary))
 
     def _ground(self, node: exp.Expr, scope: _Scope, guards: Guards) -> exp.Expr | None:
         """The expression over cells, each column a marker `v` of table `<occurrence>_<column>`; None if it has none."""
@@ -300,7 +306,10 @@ class Reading:
 
     def _sums(self, node: exp.Expr, scope: _Scope) -> None:
         """`SUM(x) > 100`: numbers that the sum over a group is compared with."""
-        numbers = [float(literal.this) for literal in node.find_all(exp.Literal) if not literal.is_string]
+        numbers = []
+        for literal in node.find_all(exp.Literal):
+            with suppress(ValueError):
+                numbers += [float(literal.this)] if not literal.is_string else []
         for added in node.find_all(exp.Sum):
             grounded = self._ground(added.this, scope, ())
             if isinstance(grounded, exp.Column):
@@ -310,7 +319,9 @@ class Reading:
         """CASE, FILTER and subqueries in an output: one of their conditions may hold."""
         for spec in node.find_all(exp.WindowSpec, exp.Lag, exp.Lead, exp.Ntile, exp.NthValue):
             numbers = [int(literal.this) for literal in spec.find_all(exp.Literal) if literal.is_int]
-            self.counts |= {number + 1 for number in numbers if number <= 30}
+            self.counts |= {number + 1 for number in numbers}
+        if node.find(exp.Count, exp.RowNumber, exp.Rank, exp.DenseRank):  # count(*) % 1000, min(count(*), 250)
+            self.counts |= {int(literal.this) for literal in node.find_all(exp.Literal) if literal.is_int}
         conditions = [branch.this for case in node.find_all(exp.Case) for branch in case.args["ifs"] if not case.this]
         conditions += [branch.this for branch in node.find_all(exp.If) if not isinstance(branch.parent, exp.Case)]
         conditions += [

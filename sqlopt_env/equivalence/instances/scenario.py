@@ -19,14 +19,16 @@ from ..compare import Value
 from ..parsing import parsed
 from ..shape import ColumnShape, TableShape
 from .reading import Cell, Condition, Reading
-from .values import Pool, fresh, pick, wide
+from .values import Pool, fresh, pick, suggested
 
 Assignment: TypeAlias = dict[Cell, Value]
 Keep: TypeAlias = Callable[[Cell], float]
+Values: TypeAlias = list[tuple[Value, ...]]
 _Pair: TypeAlias = tuple[Value, Value]
 _MOST_PAIRS = 300
 _FEW = 4  # values that fulfil a condition, where it computes something: others are looked for
 _COMPUTES = re.compile(r"[%/*+(]|\bLIKE\b|\bGLOB\b", re.IGNORECASE)
+_MOST_EDGES = 8
 _ABSENT = 0.25  # how often the rows of an arm that need not be there are left out
 
 
@@ -37,7 +39,7 @@ class Sieve:
         self._connection = apsw.Connection(":memory:")
         self._pools = pools
         self._tables: dict[tuple[str, str, bool], str] = {}
-        self._kept: dict[tuple[str, tuple[str, ...]], tuple[list[tuple[Value, ...]], list[tuple[Value, ...]]]] = {}
+        self._kept: dict[tuple[str, tuple[str, ...]], tuple[Values, Values]] = {}
 
     def check(self, table: TableShape) -> None:
         """Leaves in the pools only what the CHECKs over single columns allow."""
@@ -46,10 +48,11 @@ class Sieve:
             if not checks:
                 continue
             pool = self._pools[table.name, column.name]
-            for values in (pool.exact, pool.near, pool.far):
+            pool.wide.extend(suggested(column, checks))
+            for values in (pool.exact, pool.near, pool.far, pool.odd, pool.wide):
                 values[:] = self._legal(checks, column, values)
             if not pool.far:
-                pool.far[:] = self._legal(checks, column, wide(column))[:12] or pool.near
+                pool.far[:] = pool.wide[:12] or pool.near
 
     def _legal(self, checks: Sequence[str], column: ColumnShape, values: Sequence[Value]) -> list[Value]:
         return [value for value in values if self.allows(checks, [column.name], (value,))]
@@ -65,38 +68,47 @@ class Sieve:
         except apsw.Error:
             return True
 
-    def split(
-        self, condition: Condition, columns: Sequence[tuple[str, ColumnShape]]
-    ) -> tuple[list[tuple[Value, ...]], list[tuple[Value, ...]]]:
+    def split(self, condition: Condition, columns: Sequence[tuple[str, ColumnShape]]) -> tuple[Values, Values]:
         """The values (or pairs) of the cells' pools that fulfil the condition, and those that do not."""
         tables = tuple(self._table(table, column, wider=False) for table, column in columns)
         key = (condition.sql, tables)
         if key not in self._kept:
-            good, bad = self._split(condition.sql, tables)
-            if not condition.equates and len(good) < (_FEW if _COMPUTES.search(condition.sql) else 1):
-                tables = tuple(self._table(table, column, wider=True) for table, column in columns)
-                good = [*good, *self._split(condition.sql, tables)[0]]
-            self._kept[key] = good, bad
+            good, false, null = self._split(condition.sql, tables)
+            computes = _COMPUTES.search(condition.sql) is not None
+            few = len(good) < (_FEW if computes else 1)
+            if not condition.equates and (few or not false or (computes and condition.boundary)):
+                wider = tuple(self._table(table, column, wider=True) for table, column in columns)
+                more, less, _ = self._split(condition.sql, wider)
+                good, false = [*good, *(more if few else [])], false or less
+                if condition.boundary and len(columns) == 1:
+                    edge = self._split(condition.boundary, wider)[0][:_MOST_EDGES]
+                    good += [value for value in more if value in edge]
+                    false += [value for value in less if value in edge]
+            self._kept[key] = good, [*false, *null[: len(false) + 1]]
         return self._kept[key]
 
-    def _split(self, sql: str, tables: tuple[str, ...]) -> tuple[list[tuple[Value, ...]], list[tuple[Value, ...]]]:
+    def _split(self, sql: str, tables: tuple[str, ...]) -> tuple[Values, Values, Values]:
+        """What makes the condition true, false and NULL."""
         values = ", ".join(f"c{i}.v" for i in range(len(tables)))
         sources = ", ".join(f"{table} AS c{i}" for i, table in enumerate(tables))
+        order = "(c0.rowid * 7919) % 101"
         try:
             rows = self._connection.execute(
-                f"SELECT {values}, ({sql}) IS TRUE FROM {sources} ORDER BY (c0.rowid * 7919) % 101 LIMIT 4000"
+                f"SELECT {values}, ({sql}) IS TRUE, ({sql}) IS FALSE FROM {sources} ORDER BY {order} LIMIT 4000"
             ).fetchall()
         except apsw.Error:
-            return [], []
-        good = [row[:-1] for row in rows if row[-1]][:_MOST_PAIRS]
-        return good, [row[:-1] for row in rows if not row[-1]][:_MOST_PAIRS]
+            return [], [], []
+        found: list[Values] = [[], [], []]
+        for *row, is_true, is_false in rows:
+            found[0 if is_true else 1 if is_false else 2].append(tuple(row))
+        return found[0][:_MOST_PAIRS], found[1][:_MOST_PAIRS], found[2][:_MOST_PAIRS]
 
     def _table(self, table: str, column: ColumnShape, wider: bool) -> str:
         key = (table, column.name, wider)
         if key not in self._tables:
             name = f"p{len(self._tables)}"
             pool = self._pools[table, column.name].all
-            values = [(value,) for value in ([*pool, *wide(column)] if wider else pool)]
+            values = [(value,) for value in ([*pool, *self._pools[table, column.name].wide] if wider else pool)]
             if not column.not_null:
                 values.append((None,))
             kind = {"BLOB": ""}.get(column.kind, column.kind)

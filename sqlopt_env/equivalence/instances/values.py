@@ -20,35 +20,28 @@ _DEFAULTS: dict[str, tuple[Value, ...]] = {
     "TEXT": ("a", "b", "A", "B", "ab", "", "1", " "),
     "BLOB": (0, 1, "a", "b"),
 }
-# Where a condition or a CHECK refuses all of a pool, one of these may do.
+_MONTHS = range(1, 13)
+_ODD: dict[str, tuple[Value, ...]] = {  # drawn now and then, whatever the queries say
+    "INTEGER": (7, 100, 366, 10**4, 10**6),
+    "REAL": (0.123456, 9.995, 10.4, 250.0, 1e6),
+    "NUMERIC": (0.125, 7, 10**4, 10**6),
+    "TEXT": ("é", "a\nb", "a, b c", "2024-12-31", "2024-03-05 18:00:00", "abcdefghijklmnopqrstuvwxyz 0123456789 " * 2),
+}
+# Drawn where a condition or a CHECK refuses all of a pool.
 _WIDE: dict[str, tuple[Value, ...]] = {
-    "INTEGER": (
-        *range(-12, 132),
-        200,
-        365,
-        500,
-        999,
-        1000,
-        1900,
-        2000,
-        2023,
-        2024,
-        2025,
-        10_000,
-        100_000,
-        10**6,
-        10**9,
+    "INTEGER": (*range(-12, 132), 200, 365, 366, 500, 999, 1000, 1900, *range(2000, 2030), 10**4, 10**5, 10**6, 10**9),
+    "REAL": (
+        *(n / 4 for n in range(-8, 41)),
+        *(float(n) for n in range(11, 130)),
+        *(0.123456, 9.995, 500.0, 999.99, 1e3, 1e4, 1e6, 1e9),
     ),
-    "REAL": (*(n / 4 for n in range(-8, 41)), *(float(n) for n in range(11, 130)), 500.0, 999.99, 1e3, 1e4, 1e6, 1e9),
     "TEXT": (
-        *("abc", "abcd", "Abc", "abcdefgh", "abcdefghijklmnopqrstuvwxyz", " a", "a ", "a b", "12", "007", "1.5", "x-1"),
+        *("abc", "abcd", "Abc", "abcdefgh", " a", "a ", "a b", "12", "007", "1.5", "05", "5x", "x-1", "a.b@c", "-"),
         *("a@b.com", "name@example.org", "http://a.b/c", "{}", '{"a": 1}', "[1, 2]", "null", "true", "yes", "Y", "N"),
-        *(f"{year}-{month:02}-{day:02}" for year in (2023, 2024, 2025) for month in range(1, 13) for day in (1, 28)),
-        *(
-            "12:30:00",
-            "2024-02-29T12:30:00",
-            *(f"2024-{month:02}-28 {2 * month - 1:02}:30:00" for month in range(1, 13)),
-        ),
+        *("é", "É", "naïve", "a\nb", "a\tb", "a,b", "it's", "abcdefghijklmnopqrstuvwxyz0123456789 " * 2),
+        *(f"{year}-{month:02}-{day}" for year in (2023, 2024, 2025) for month in _MONTHS for day in ("01", "28")),
+        *("2024-02-29", "2024-12-31", "2023-12-31 23:59:59", "12:30:00", "2024-02-29T12:30:00", "2024-03-05 18:00:00"),
+        *(f"2024-{month:02}-28 {hour:02}:30:00" for month in _MONTHS for hour in (month - 1, month + 11)),
     ),
 }
 _DATES: tuple[Value, ...] = ("2024-01-01", "2024-01-31", "2023-12-31", "2024-06-15")
@@ -64,6 +57,8 @@ class Pool:
     exact: list[Value]  # literals that the column meets
     near: list[Value]  # these and what lies next to them
     far: list[Value]
+    odd: list[Value]
+    wide: list[Value]  # many and various ones, for conditions that none of the others fulfils
 
     @property
     def all(self) -> list[Value]:
@@ -79,10 +74,13 @@ def pool_for(column: ColumnShape, literals: Literals) -> Pool:
     around = fitting(column, (near for value in others for near in neighbours(value)))
     dates = _DATES if column.kind == "TEXT" and _is_date_like(column.name, near) else ()
     far: list[Value] = [*dict.fromkeys((*_DEFAULTS[column.kind], *dates, *around[:_MOST_OTHERS]))]
+    if "BLOB" in column.declared.upper():
+        far = [b"", b"a", b"b", b"ab", b"\x00\xff"]
     if column.declared.upper().startswith("BOOL"):
         for values in (exact, near, far):
             values[:] = [value for value in values if value in (0, 1)]
-    return Pool(exact, near, far)
+        return Pool(exact, near, far, [], [])
+    return Pool(exact, near, far, list(_ODD.get(column.kind, ())), wide(column))
 
 
 def fitting(column: ColumnShape, values: Iterable[Value]) -> list[Value]:
@@ -115,6 +113,25 @@ def wide(column: ColumnShape) -> list[Value]:
     return list(_WIDE.get(column.kind, (*_WIDE["INTEGER"], *_WIDE["TEXT"])))
 
 
+def suggested(column: ColumnShape, checks: Sequence[str]) -> list[Value]:
+    """Values that CHECKs may be after: texts of a length, of a GLOB pattern, numbers beyond a bound."""
+    numbers = sorted({int(number) for check in checks for number in re.findall(r"(?<![\w.])\d{1,12}(?![\w.])", check)})
+    if column.kind in ("INTEGER", "REAL", "NUMERIC"):
+        near = (number + step for number in numbers for step in (*range(-3, 12), 0.5))
+        return fitting(column, near)
+    lengths = [number for number in numbers if 0 < number <= 200]
+    if "BLOB" in column.declared.upper():
+        return [bytes([letter]) * length for length in lengths for letter in b"abcdefgh"]
+    texts = [(letter * length) for length in lengths for letter in "abcdefgh12345678ABCDEFGH"]
+    for pattern in (text for check in checks for text in re.findall(r"'((?:[^']|'')*)'", check)):
+        for i in range(10):
+            filled = (
+                pattern.replace("[0-9]", str(i)).replace("[A-Z]", "ABCDEFGHIJ"[i]).replace("[a-z]", "abcdefghij"[i])
+            )
+            texts.append(filled.replace("*", "").replace("?", "x").replace("%", "x").replace("_", "y"))
+    return fitting(column, dict.fromkeys(texts))
+
+
 def pick(rng: random.Random, values: Sequence[_Any]) -> _Any:
     """One of the values; several times as fast as `rng.choice`."""
     return values[int(rng.random() * len(values))]
@@ -127,6 +144,8 @@ def fresh(column: ColumnShape, number: int) -> Value:
             return f"{'kkK'[number % 3]}{number}"  # in either case, for collations
         case "REAL":
             return float(number)
+        case "BLOB" if "BLOB" in column.declared.upper():
+            return f"k{number}".encode()
         case _:
             return number
 

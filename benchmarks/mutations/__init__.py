@@ -1,0 +1,1 @@
+"""How many plausible mistakes in a rewrite does `verify` find? See survey.py."""
