@@ -139,7 +139,7 @@ class Examiner:
                 problem = difference_on(place.copies.work, prepared.reference, script, seconds)
                 if problem:
                     return Verdict("refuted", verdict.instances, f"on the data, {problem}")
-                problem = self._workbench.difference_nearby(place, prepared, script, allow)
+                problem, _ = self._workbench.difference_nearby(place, prepared, script, allow)
             if problem:
                 return Verdict("refuted", verdict.instances + 1, f"after small changes to the data, {problem}")
             problem = self._workbench.difference_on_twin(place, prepared, script, allow)

@@ -17,6 +17,7 @@ from .sqlite.connection import Signature
 from .sqlite.copies import Copies, Copy
 from .sqlite.sandbox import Allow, limit_process
 from .sqlite.script import Refusal, Script
+from .sqlite.timing import cpu_clock
 from .types import Settings
 
 LOAD_SECONDS_PER_GIB = 60.0
@@ -97,21 +98,25 @@ class Workbench:
             place.twin.build(rewrite.indexes, settings.timeout)
             return difference_on(place.twin, prepared.twin, rewrite, settings.timeout)
 
-    def difference_nearby(self, place: Place, prepared: Prepared, rewrite: Script, allow: Allow) -> str:
-        """How the rewrite's answer differs from the original's after small changes to the real database, or "".
+    def difference_nearby(self, place: Place, prepared: Prepared, rewrite: Script, allow: Allow) -> tuple[str, int]:
+        """How the rewrite's answer differs from the original's after small changes to the real database, or "", and
+        the CPU nanoseconds that the slower of its runs took.
 
-        To be called inside a transaction on `place.copies.work`, where the rewrite's indexes are; changes it.
+        To be called after `prepare_nearby` and inside a transaction on `place.copies.work`, where the rewrite's
+        indexes are; changes it.
         """
-        if prepared.nearby is None:
-            raise ValueError("make it with prepare_nearby, outside of the transaction")
+        assert prepared.nearby is not None
         allow("nearby", 3 * self._settings.timeout)
-        work = place.copies.work
+        work, slowest = place.copies.work, 0
         for step, reference in zip(prepared.nearby.steps, prepared.nearby.references, strict=True):
             apply(work.connection, step)
-            problem = difference_on(work, reference, rewrite, self._settings.timeout) if reference is not None else ""
-            if problem:
-                return problem
-        return ""
+            if reference is not None:
+                start = cpu_clock()
+                problem = difference_on(work, reference, rewrite, self._settings.timeout)
+                slowest = max(slowest, cpu_clock() - start)
+                if problem:
+                    return problem, slowest
+        return "", slowest
 
     def prepare_nearby(self, place: Place, prepared: Prepared, allow: Allow) -> None:
         """Has the original's answers on the real database, a little changed, ready."""

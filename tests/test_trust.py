@@ -67,6 +67,26 @@ def test_an_order_that_an_index_happens_to_give_is_no_order(steps_judge: Judge) 
     assert "no ORDER BY" in evaluation.reason
 
 
+def test_a_memory_that_checks_all_that_it_read_gains_nothing(judge: Judge) -> None:
+    query = "SELECT max(c) FROM (SELECT user_id, count(*) AS c FROM orders GROUP BY user_id)"
+    connection = apsw.Connection(str(database_path("shop")))
+    answer, total = connection.execute(query).get, connection.execute("SELECT sum(user_id) FROM orders").get
+    script = f"SELECT coalesce(nullif({answer} * ((SELECT sum(user_id) FROM orders) * 3 = 3 * {total}), 0), ({query}))"
+    assert judge.evaluate(Task("memory", "shop", query), script).outcome != "improved"
+
+
+@pytest.mark.parametrize(
+    ("query", "script"),
+    [
+        ("SELECT count(*) FROM orders o JOIN users u ON u.id = o.user_id", "SELECT count(user_id) FROM orders"),
+        ("SELECT count(*) FROM orders WHERE user_id IN (SELECT id FROM users)", "SELECT count(user_id) FROM orders"),
+    ],
+)
+def test_small_changes_keep_foreign_keys(steps_judge: Judge, query: str, script: str) -> None:
+    evaluation = steps_judge.evaluate(Task("keys", "shop", query), script, thorough=True)
+    assert evaluation.outcome in PAID, evaluation.reason
+
+
 def test_today_is_no_constant(steps_judge: Judge) -> None:
     task = Task("today", "shop", "SELECT count(*) FROM orders WHERE order_date < current_date")
     assert (

@@ -83,7 +83,7 @@ class Instances:
 
     def _mood(self, rng: random.Random, crowd: bool) -> Mood:
         repeats, varieties = rng.choice((0.0, 0.25, 0.6)), (0,) if crowd else rng.choice(_VARIETIES)
-        fresh_share = rng.choice((0.0, 0.6)) if crowd else 0.0
+        fresh_share = rng.choice((0.0, 0.6, 1.0)) if crowd else 0.0
         return Mood(rng.choice(_LITERAL_SHARES), rng.choice(_NULL_RATES), repeats, fresh_share, varieties)
 
     def _scatter(self, draft: Draft, rng: random.Random) -> None:

@@ -25,7 +25,15 @@ _ODD: dict[str, tuple[Value, ...]] = {  # drawn now and then, whatever the queri
     "INTEGER": (7, 100, 366, 10**4, 10**6),
     "REAL": (0.123456, 9.995, 10.4, 250.0, 1e6),
     "NUMERIC": (0.125, 7, 10**4, 10**6),
-    "TEXT": ("é", "a\nb", "a, b c", "2024-12-31", "2024-03-05 18:00:00", "abcdefghijklmnopqrstuvwxyz 0123456789 " * 2),
+    "TEXT": (
+        "é",
+        "été",
+        "a\nb",
+        "a, b c",
+        "2024-12-31",
+        "2024-03-05 18:00:00",
+        "abcdefghijklmnopqrstuvwxyz 0123456789 " * 2,
+    ),
 }
 # Drawn where a condition or a CHECK refuses all of a pool.
 _WIDE: dict[str, tuple[Value, ...]] = {
@@ -38,7 +46,7 @@ _WIDE: dict[str, tuple[Value, ...]] = {
     "TEXT": (
         *("abc", "abcd", "Abc", "abcdefgh", " a", "a ", "a b", "12", "007", "1.5", "05", "5x", "x-1", "a.b@c", "-"),
         *("a@b.com", "name@example.org", "http://a.b/c", "{}", '{"a": 1}', "[1, 2]", "null", "true", "yes", "Y", "N"),
-        *("é", "É", "naïve", "a\nb", "a\tb", "a,b", "it's", "abcdefghijklmnopqrstuvwxyz0123456789 " * 2),
+        *("é", "É", "été", "naïve", "a\nb", "a\tb", "a,b", "it's", "abcdefghijklmnopqrstuvwxyz0123456789 " * 2),
         *(f"{year}-{month:02}-{day}" for year in (2023, 2024, 2025) for month in _MONTHS for day in ("01", "28")),
         *("2024-02-29", "2024-12-31", "2023-12-31 23:59:59", "12:30:00", "2024-02-29T12:30:00", "2024-03-05 18:00:00"),
         *(f"2024-{month:02}-28 {hour:02}:30:00" for month in _MONTHS for hour in (month - 1, month + 11)),

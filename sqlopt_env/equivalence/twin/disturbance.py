@@ -48,11 +48,12 @@ def disturbance(
         columns.setdefault(name.lower(), set()).add(column.lower())
     changes: list[Step] = []
     losses: list[Step] = []
+    parents = {key.parent for table in tables for key in table.foreign_keys}
     for table in tables:
         if table.name.lower() in columns:
             rowids = _rowids(connection, table, size + _DELETED, rng)
             changes += _changed(connection, table, columns[table.name.lower()], rowids[_DELETED:], rng)
-            if len(rowids) > _DELETED:
+            if len(rowids) > _DELETED and table.name.lower() not in parents:  # whose rows others may refer to
                 gone: list[tuple[Value, ...]] = [(rowid,) for rowid in rowids[:_DELETED]]
                 losses.append((f"DELETE FROM main.{quoted(table.name)} WHERE rowid = ?", gone))
     return Disturbance(changes, losses)
