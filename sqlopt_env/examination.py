@@ -127,7 +127,10 @@ class Examiner:
         place = self._workbench.place(path, allow)
         self._read(place.copies.blank, original, "original, on the data")
         script = self._read(place.copies.blank, rewrite, "rewrite, on the data")
-        prepared = self._workbench.prepared(place, original, allow)
+        try:
+            prepared = self._workbench.prepared(place, original, allow)
+        except SqlOptError as error:
+            return replace(verdict, status="unknown", reason=f"on the data: {error}")
         if prepared.reference is None:
             return replace(verdict, status="unknown", reason="the original takes too long on the data")
         allow("data", 2 * seconds)

@@ -43,7 +43,7 @@ def verify(
     schema. SqlOptError is raised for a `budget` or `seed` that is no number.
     """
     if not isinstance(budget, int | float) or not 0 < budget <= 3600:
-        raise SqlOptError(f"budget must be a number of seconds up to 3600, not {budget!r}")
+        raise SqlOptError(f"budget must be a number of seconds, more than 0 and at most 3600, not {budget!r}")
     if type(seed) is not int or not 0 <= seed < 2**63:
         raise SqlOptError(f"seed must be a whole number from 0 on, not {seed!r}")
     if smt and find_spec("z3") is None:
@@ -57,13 +57,16 @@ def verify(
 def _asked(schema: Any, original: Any, rewrite: Any, data: Any, request: Mapping[str, Any]) -> Verdict:
     for name, text in (("schema", schema), ("original", original), ("rewrite", rewrite)):
         if not isinstance(text, str) and not (name == "schema" and text is None and data is not None):
-            return Verdict("invalid", reason=f"the {name} must be a text, not {type(text).__name__}")
+            hint = " (or None where data is given)" if name == "schema" else ""
+            return Verdict("invalid", reason=f"the {name} must be a text{hint}, not {type(text).__name__}")
     if not isinstance(data, str | Path | None):
         return Verdict("invalid", reason=f"data must be the path of an SQLite file, not {type(data).__name__}")
     path = None if data is None else str(Path(data).absolute())
     if path is not None and ("\0" in path or not path.isprintable()):
         return Verdict("invalid", reason="data is not the path of a file")
-    question = {"schema": schema, "original": original, "rewrite": rewrite, "data": path, **request}
+    # Editors on Windows put a byte order mark before a text.
+    texts = {"schema": schema, "original": original, "rewrite": rewrite}
+    question = {name: text and text.removeprefix("\ufeff") for name, text in texts.items()} | {"data": path, **request}
     try:
         return Verdict.from_dict(_pool().call(question))
     except WorkerDied:

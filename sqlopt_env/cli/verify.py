@@ -34,7 +34,11 @@ def verify(
     smt: Annotated[bool, typer.Option("--smt", help="Ask a solver too: all databases of two rows a table.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
 ) -> None:
-    """Say whether a rewrite is the same query as the original, on every database that the schema allows."""
+    """Say whether a rewrite is the same query as the original, on every database that the schema allows.
+
+    Exit code 0: it is (proved or tested), 1: it is not, 2: an input is no such thing, 3: not known. --schema or --data
+    says what the tables are.
+    """
     if schema is None and data is None:
         raise SqlOptError("say what the tables are: --schema FILE, or --data DATABASE")
     verdict = ask(
@@ -74,7 +78,7 @@ def _print(verdict: Verdict) -> None:
             Syntax(verdict.witness, "sql", background_color="default") if console.is_terminal else verdict.witness
         )
         for role, rows in (("original", verdict.original_rows), ("rewrite", verdict.rewrite_rows)):
-            console.print(f"\nthe {role} returns {'no row' if not rows else ''}")
+            console.print(f"\nthe {role} returns{'' if rows else ' no row'}")
             for row in rows:
                 console.print(Text(f"  {row}"))
     if verdict.coverage:

@@ -18,6 +18,7 @@ from .arena import Arena
 from .instances.literals import LARGEST_LIMIT
 from .parsing import parsed
 
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Is, exp.In, exp.Between, exp.Like, exp.Glob)
 _PROBE = "sqlopt_probe"
 
 
@@ -91,7 +92,7 @@ class Coverage:
             return ""
         tree = tree.copy()
         try:
-            conditions = list(_conditions(tree))
+            conditions = list({id(node): node for node in _conditions(tree)}.values())
             for node in conditions:
                 place = len(self._branches)
                 sql, switch = _without_probes(node), _is_switch(node)
@@ -113,6 +114,10 @@ def _conditions(tree: exp.Expr) -> Iterator[exp.Expr]:
             continue  # CASE x WHEN value
         if condition is not None:
             yield from _parts(condition)
+    # A switch may also stand where a value does: coalesce(nullif(634 * ((SELECT max(id) ...) = 60306), 0), ...)
+    for compared in reversed(list(tree.find_all(*_COMPARISONS))):
+        if isinstance(compared.parent, exp.Binary | exp.Paren | exp.Func | exp.Alias) and _is_switch(compared):
+            yield compared
 
 
 def _parts(condition: exp.Expr) -> Iterator[exp.Expr]:

@@ -85,7 +85,7 @@ class _Reader:
                 break
             rest = rest[self._consumed :]
         if self._query is None:
-            raise Refusal("invalid", "the script has no query" if self._indexes else "the action holds no SQL")
+            raise Refusal("invalid", "it has no query, only index statements" if self._indexes else "it holds no SQL")
         return Script(tuple(self._indexes), self._query, self._names, self._reads)
 
     def _run(self, text: str) -> bool:
@@ -97,6 +97,8 @@ class _Reader:
             cursor.execute(text, can_cache=False)
         except apsw.ExecTraceAbort:
             return True
+        except apsw.BindingsError:
+            raise Refusal("invalid", "parameters (?, :name) are not supported: write their values") from None
         except apsw.Error as error:
             if self._silent:
                 raise Refusal("forbidden", _ONLY) from None

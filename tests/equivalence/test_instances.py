@@ -73,7 +73,7 @@ def test_what_a_query_asks_for_is_often_there(arena: Arena, query: str) -> None:
         for rows in made(query):
             with arena.holding(rows):
                 found.append(len(arena.rows(query)))
-    assert sum(map(bool, found)) >= 3
+    assert sum(map(bool, found)) >= 2
     assert 0 in found
     assert max(found) >= 1
 

@@ -34,6 +34,7 @@ _COPIES = (1, 1, 2, 2, 3, 4)
 _KEEPS = (0.0, 0.5, 0.8, 0.95)  # how often a copy has the values of the one before it
 _GROUPED = 0.4  # how often all copies stand in one group
 _COUNTED = 0.6  # the same where groups are counted
+_WHOLE_ROWS = 0.75  # how often they share the rows that they are grouped by, not their values alone
 _GROUP_KEEPS = (0.0, 0.3, 0.7)
 _CROWD_KEEPS = (0.0, 0.3)
 _MASS_PLACES = (9, 28)  # of forty instances, those that hold as many rows as a large count asks for
@@ -68,7 +69,7 @@ class Instances:
         """Instance `number`: 0 is empty, the next ones hold few rows, the others are drawn."""
         rng = random.Random(_child_seed(seed, number))
         mass = bool(self._masses) and number % 40 in _MASS_PLACES
-        copies = 1 if number <= 3 else rng.choice(self._masses) if mass else self._copies(rng, number)
+        copies = 1 if number <= 3 else self._mass(number) if mass else self._copies(rng, number)
         crowd = copies > max(_COPIES)  # it must be that many rows in the end
         draft = Draft(self._plans, rng, self._mood(rng, crowd))
         if number == 0:
@@ -114,11 +115,10 @@ class Instances:
                 max(copies, rng.choice([1, *small[-2:], *(size + 1 for size in small[-1:])])) if number > 3 else copies
             )
             group, keep = rng.choice(scenario.reading.groups), rng.choice(_GROUP_KEEPS)
-            if rng.random() < 0.5:
+            if rng.random() < _WHOLE_ROWS:
                 group = scenario.whole_rows(group)
         staged = Staged(draft, scenario, rng, keep, group)
         run = rng.choice([1, *self._counts]) if crowd and not mass else 1  # so many copies in a row stand in one group
-        copies += rng.randrange(3) if mass else 0
         for copy in range(min(copies * run, max(copies, _LARGEST_CROWD))):
             staged.keep = keep if run == 1 or copy % run == 0 else 0.95
             given = dict(sums[copy : copy + 1])
@@ -128,6 +128,11 @@ class Instances:
             for table in self._tables:
                 for _ in range(rng.randrange(3)):
                     draft.add_random(table)
+
+    def _mass(self, number: int) -> int:
+        """Each of the sizes that matter in turn."""
+        turn = number // 40 * len(_MASS_PLACES) + _MASS_PLACES.index(number % 40)
+        return self._masses[turn % len(self._masses)]
 
     def _chain(self, draft: Draft, rng: random.Random) -> None:
         """Rows that lead from one to the next, longer than most recursions are cut off at."""

@@ -250,7 +250,7 @@ class Draft:
     def _value(self, column: ColumnShape, pool: Pool) -> Value:
         if not column.not_null and self._rng.random() < self._mood.null_rate:
             return None
-        if self._mood.fresh_share and self._rng.random() < self._mood.fresh_share:
+        if pool.wide and self._rng.random() < self._mood.fresh_share:
             return fresh(column, self._unused())
         few = self._few.get(id(pool))
         if few is None:

@@ -138,7 +138,7 @@ def _texts(value: str) -> Iterator[str]:
     yield from (value.lower(), value.upper(), value.swapcase(), value + "x", value[:-1], "", value + " ", " " + value)
     if "%" in value or "_" in value:
         yield "x".join(reversed(value.split("%")))
-        for filling in ("", "0", "x", "xy"):
+        for filling in ("", "0", "x", "xy", "x" * 80):
             yield value.replace("%", filling).replace("_", "y")
     for i, day in enumerate(_days(value)):
         yield day.isoformat()
@@ -184,7 +184,9 @@ def unreachable_size(original: str, rewrite: str) -> str:
 
 def _sizes(query: str) -> set[str]:
     tree = parsed(query)
-    nodes = tree.find_all(exp.Limit, exp.Offset) if tree is not None else ()
+    if tree is None:
+        return {"its own"} if re.search(r"\b(limit|offset)\b", query, re.IGNORECASE) else set()
+    nodes = tree.find_all(exp.Limit, exp.Offset)
     return {node.expression.sql(dialect="sqlite") for node in nodes if node.expression is not None}
 
 

@@ -83,7 +83,7 @@ def pool_for(column: ColumnShape, literals: Literals) -> Pool:
     dates = _DATES if column.kind == "TEXT" and _is_date_like(column.name, near) else ()
     far: list[Value] = [*dict.fromkeys((*_DEFAULTS[column.kind], *dates, *around[:_MOST_OTHERS]))]
     if "BLOB" in column.declared.upper():
-        far = [b"", b"a", b"b", b"ab", b"\x00\xff"]
+        far = [b"", b"a", b"b", b"ab", b"\x01"]
     if column.declared.upper().startswith("BOOL"):
         for values in (exact, near, far):
             values[:] = [value for value in values if value in (0, 1)]
@@ -95,6 +95,8 @@ def fitting(column: ColumnShape, values: Iterable[Value]) -> list[Value]:
     """What a column of this declared kind holds: integers, reals, texts, and not what SQLite would also let in."""
     found: dict[tuple[str, Value], Value] = {}
     for value in values:
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            continue
         match column.kind, value:
             case "INTEGER", int():
                 kept: Value = value
