@@ -13,11 +13,13 @@ from dataclasses import replace
 from ..shape import TableShape
 from .algebra import Query
 from .embedding import Context
+from .kinds import is_mixed
 from .matching import same_query
 from .normal import normal_query
 from .parsing import parsed
 from .rows import determines
 from .scope import Environment, Relation, Statement
+from .sources import query_types
 from .statements import read_statement
 from .substitute import Workspace
 
@@ -60,10 +62,14 @@ def _normal(statement: Statement, work: Workspace) -> Statement:
     """With a normal query, and without the sort terms that those before them determine."""
     query = normal_query(statement.relation.query, False, work)
     kept: list[int] = []
+    exact: list[int] = []  # those of them whose ties have the same value
     for number in range(len(statement.descending)):
         index = statement.width + number
-        if not (query.blocks and determines(query, kept, index, work)):
-            kept.append(index)
+        if query.blocks and determines(query, exact, index, work):
+            continue
+        kept.append(index)
+        if query.blocks and not is_mixed(query_types(query)[index]):
+            exact.append(index)
     outputs = [*range(statement.width), *kept]
     descending = tuple(statement.descending[index - statement.width] for index in kept)
     return replace(

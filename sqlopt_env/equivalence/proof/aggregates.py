@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from .algebra import NULL, ONE, Column, NotUnderstood, Term, mentioned
+from .algebra import NULL, ONE, Column, NotUnderstood, Term
 from .build import case, not_null
 from .kinds import typeof
 from .sources import aggregate_type
 
 if TYPE_CHECKING:
     from .expressions import Reader
+    from .scope import Scope
 
 _ROLES: dict[type[exp.Expr], str] = {
     exp.Count: "count",
@@ -39,6 +40,8 @@ class Aggregates:
         self.found: list[tuple[str, Term]] = []
 
     def read(self, node: exp.Expr, reader: Reader) -> Term:
+        if reader.scope.parent is not None and _is_of_outside(node, reader.scope):
+            raise NotUnderstood("an aggregate of the enclosing query")
         guard = None
         if isinstance(node, exp.Filter):
             guard = reader.condition(node.expression.this)[0]
@@ -46,15 +49,24 @@ class Aggregates:
         role, argument = role_and_argument(node, reader)
         if guard is not None:
             argument = case([(guard, argument)], NULL)
-        own = mentioned(argument) - {reader.scope.slot}
-        if own and reader.scope.slot not in mentioned(argument):
-            raise NotUnderstood("an aggregate of the enclosing query")
         if (role, argument) not in self.found:
             self.found.append((role, argument))
         index = self.found.index((role, argument))
         type_ = aggregate_type(role, typeof(argument))
         may_be_empty = not self._is_keyed and not role.startswith(("count", "total"))
         return Column(self.slot, index, replace(type_, nullable=True) if may_be_empty else type_)
+
+
+def _is_of_outside(node: exp.Expr, scope: Scope) -> bool:
+    """Whether SQLite may take it for an aggregate of an enclosing query: it names columns, and none from here."""
+    named = [part for part in node.walk(prune=_is_query) if isinstance(part, exp.Column) or _is_query(part)]
+    return bool(named) and not any(
+        isinstance(one, exp.Column) and scope.find(one.name.lower(), one.table.lower()) for one in named
+    )
+
+
+def _is_query(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Select | exp.SetOperation)
 
 
 def role_and_argument(node: exp.Expr, reader: Reader) -> tuple[str, Term]:

@@ -89,10 +89,11 @@ class Conditions:
         return compared(operator, *sides), compared(_OPPOSITE[operator], *sides)
 
     def _is(self, node: exp.Expr) -> Formula:
-        if isinstance(node.expression, exp.Null):
+        right = node.expression.unnest()
+        if isinstance(right, exp.Null):
             return is_null(self.term(node.this))
-        if isinstance(node, exp.Is) and isinstance(node.expression, exp.Boolean):
-            return self.condition(node.this)[0 if node.expression.this else 1]
+        if isinstance(right, exp.Boolean):  # which asks for a truth value, written as IS NOT DISTINCT FROM too
+            return self.condition(node.this)[0 if right.this else 1]
         return same(*converted(*self.value(node.this), *self.value(node.expression)))
 
     def _between(self, node: exp.Expr) -> Truth:

@@ -15,6 +15,7 @@ from .algebra import (
     Source,
     Table,
     Term,
+    mentioned,
 )
 from .build import conj, is_null, paths
 from .entailment import entails, refuted
@@ -33,6 +34,12 @@ class Context:
 
     def inside(self, block: Block) -> Context:
         return Context({**self.sources, **dict(block.atoms)}, (*self.conditions, *block.conditions))
+
+    def outside(self, block: Block) -> Context:
+        """What this was before it was `inside` the block."""
+        own = dict(block.atoms)
+        sources = {atom: source for atom, source in self.sources.items() if atom not in own}
+        return Context(sources, self.conditions[: len(self.conditions) - len(block.conditions)])
 
     def facts(self, work: Workspace) -> Facts:
         return Facts(self.sources, self.conditions, work)
@@ -76,7 +83,16 @@ def embeddings(
         if one_to_one
         else [*a.atoms, *((k, s) for k, s in inner.sources.items() if k not in dict(a.atoms))]
     )
-    search = _Search(inner, one_to_one, counterparts, work)
+    outer = inner.outside(a)
+    # A source that depends on other atoms is found to be the same for rows that meet a's conditions. That b's rows meet
+    # these, and that it is the same source for them, must not follow from what a's source says of its own rows.
+    own = {atom for atom, _ in a.atoms}
+    depending = {atom for atom, source in a.atoms if one_to_one and mentioned(source) & own}
+    rows = {atom: source for atom, source in inner.sources.items() if atom not in depending}
+    places = {
+        atom: Context(rows, inner.conditions) if atom in depending else outer for atom, _ in a.atoms if one_to_one
+    }
+    search = _Search(inner, places, one_to_one, counterparts, work)
     for mapping in islice(search.assignments(order, targets, Mapped({})), _EMBEDDINGS):
         work.spend(2)
         try:
@@ -86,8 +102,7 @@ def embeddings(
         if not all(follows(condition, inner, facts, work) for condition in conditions):
             continue
         if one_to_one:
-            outer = inner.conditions[: len(inner.conditions) - len(a.conditions)]
-            back = Context(inner.sources, (*outer, *conditions))
+            back = Context(rows, (*outer.conditions, *conditions))
             back_facts = back.facts(work)
             if not all(follows(condition, back, back_facts, work) for condition in a.conditions):
                 continue
@@ -101,6 +116,7 @@ def _kinds(block: Block) -> list[str]:
 @dataclass(frozen=True, slots=True)
 class _Search:
     inner: Context
+    places: Mapping[int, Context]  # what may be used to find an atom's source the same, where that is not `inner`
     one_to_one: bool
     counterparts: Counterparts
     work: Workspace
@@ -114,7 +130,8 @@ class _Search:
         (atom, source), *rest = order
         for target in targets:
             left = [one for one in targets if one is not target] if self.one_to_one else targets
-            for columns in self.counterparts(target, source, mapping, self.inner, self.work):
+            context = self.places.get(target[0], self.inner)
+            for columns in self.counterparts(target, source, mapping, context, self.work):
                 yield from self.assignments(rest, left, mapping.and_(atom, target[0], columns))
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlglot import exp
 
 from .aggregates import Aggregates, is_aggregate
 from .algebra import NULL, Literal, NotUnderstood, Term
-from .build import boolean, call, case, not_null, number
-from .comparison import compared
+from .build import boolean, call, case, compare, not_null, number
 from .conditions import CONDITIONS, Conditions, SubqueryReader, Value, operands
 from .functions import function
 from .rows import at_most_one_row
@@ -16,6 +17,7 @@ from .windows import Windows
 
 _ARITHMETIC: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
 _ROW_IDS = ("rowid", "oid", "_rowid_")
+_PLAIN = re.compile(r"(?!(null|true|false|current_\w+)$)[a-z_]\w*")  # the name of nothing but a column
 _CASTS = {
     **dict.fromkeys((exp.DType.INT, exp.DType.BIGINT, exp.DType.SMALLINT, exp.DType.TINYINT), "integer"),
     **dict.fromkeys((exp.DType.TEXT, exp.DType.VARCHAR, exp.DType.CHAR, exp.DType.NVARCHAR), "text"),
@@ -59,8 +61,8 @@ class Reader(Conditions):
             case exp.Coalesce():
                 return self._coalesce([node.this, *node.expressions]), ""
             case exp.Nullif():
-                left, right = self.value(node.this), self.value(node.expression)
-                return case([(compared("=", left, right), NULL)], left[0]), ""
+                left, right = self.term(node.this), self.term(node.expression)
+                return case([(compare("=", left, right), NULL)], left), ""  # a function: nothing is converted
             case exp.Window():
                 if self.windows is None:
                     raise NotUnderstood("a window function where none may be")
@@ -99,6 +101,8 @@ class Reader(Conditions):
             found = scope.find(name, table)
             if found is not None:
                 return found
+            if not _PLAIN.fullmatch(name) and any(not item.named.name for item in scope.items):
+                raise NotUnderstood("the text of an output as its name")
             scope.found_outside.add((name, table))
             if not table and scope.aliases_visible and name in scope.aliases:
                 return self._alias(scope, name)
@@ -155,5 +159,7 @@ def _literal(node: exp.Expr) -> Term:
         return Literal("T", node.name)
     text = node.name
     if text.isascii() and text.isdigit():
-        return Literal("I", int(text)) if int(text) < 2**63 else Literal("R", float(text))
+        if int(text) >= 2**63:
+            raise NotUnderstood("a whole number that is one with a minus sign only")
+        return Literal("I", int(text))
     return Literal("R", float(text))

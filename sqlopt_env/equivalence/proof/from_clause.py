@@ -34,6 +34,8 @@ def _read_items(first: exp.Expr, joins: list[exp.Join], scope: Scope, read: Rela
     scope.use(query)
     for join in joins:
         _read_join(join, scope, read)
+    if any(scope.find(name, table) for name, table in scope.found_outside):
+        raise NotUnderstood("ON reads what comes after it")
 
 
 def _item(node: exp.Expr, scope: Scope, read: RelationReader) -> tuple[Query, list[Item]]:

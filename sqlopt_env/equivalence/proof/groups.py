@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from .absorption import absorbed, counted, without_distinct
-from .algebra import ONE, ZERO, Block, Column, Formula, Group, Query, Term, columns, mentioned
+from .algebra import ONE, ZERO, Block, Column, Formula, Group, Query, Table, Term, columns, mentioned
 from .build import call, case, compare, not_null, same
 from .facts import Facts
 from .relations import any_row, filtered
@@ -116,7 +116,7 @@ def _outside(block: Block, position: int, key: Term, facts: Facts) -> Term | Non
     atom = block.atoms[position][0]
     barred = {atom}
     for number, (other, source) in enumerate(block.atoms):
-        if isinstance(source, Group) and (number > position or mentioned(source) & barred):
+        if not isinstance(source, Table) and (number > position or mentioned(source) & barred):
             barred.add(other)
     root = facts.canon(key)
     members = [root, *(term for term, found in facts.classes() if found == root)]

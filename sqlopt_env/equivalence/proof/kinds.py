@@ -117,6 +117,11 @@ def _arithmetic(name: str, types: list[Type], nullable: bool) -> Type:
     return Type("IR", "", True)
 
 
+def is_mixed(type_: Type) -> bool:
+    """Whether there may be 1 and 1.0 among the values: two of them that are equal, and not the same."""
+    return {"I", "R"} <= set(type_.classes) and not type_.form
+
+
 def same_when_equal(left: Term, right: Term) -> bool:
     """Whether two values that compare equal are the same value, so that one may stand for the other."""
     return bool(set(typeof(left).form) & set(typeof(right).form))

@@ -33,7 +33,7 @@ def _known(atom: int, source: Group, index: int, role: str, work: Workspace) -> 
         found.add(term)
         copies = {other for other in copies if facts.canon(block.outputs[other]) == term}
     value = next(iter(found)) if len(found) == 1 else None
-    if value == NULL and role != "total":
+    if value == NULL and not role.startswith("total"):
         return ZERO if role.startswith("count") else NULL
     if role not in ("key", "any", "min", "max"):
         return None

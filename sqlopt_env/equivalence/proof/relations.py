@@ -21,6 +21,7 @@ from .algebra import (
     Term,
 )
 from .build import conj, disj, negate, same
+from .kinds import is_mixed
 from .sources import columns_of, query_types, table_of
 from .substitute import Workspace, in_block, in_formula, in_term, refreshed, values_for
 
@@ -136,7 +137,7 @@ def distinct(query: Query, work: Workspace) -> Query:
 def check_values(rows: Query, roles: Sequence[str]) -> None:
     """1 and 1.0 are equal: which of them stands for a group is undetermined. Raises NotUnderstood."""
     for role, type_ in zip(roles, query_types(rows), strict=True):
-        if {"I", "R"} <= set(type_.classes) and not type_.form and role not in ("sum", "avg", "count", "total", "any"):
+        if is_mixed(type_) and role not in ("sum", "avg", "count", "total", "any"):
             raise NotUnderstood("numbers of both kinds")
 
 

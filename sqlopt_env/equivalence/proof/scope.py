@@ -18,7 +18,8 @@ from .substitute import Workspace
 class Named:
     """A column of a FROM item, with the affinity that it brings to comparisons.
 
-    That is NUMERIC, TEXT, BLOB, "" for none, or unknown where it depends on how SQLite runs the query.
+    That is NUMERIC, TEXT, BLOB, "" for none, or unknown where it depends on how SQLite runs the query. A column
+    without a name has one that is not plain.
     """
 
     name: str

@@ -39,8 +39,6 @@ class _Select:
         }
         scope.aliases_visible = True
         read_from(node, scope, self._read)
-        if any(scope.find(name, table) for name, table in scope.found_outside):
-            raise NotUnderstood("ON reads what comes after it")
         self._expand()
         if node.args.get("where") is not None:
             condition = self._reader.condition(node.args["where"].this)[0]
@@ -105,7 +103,7 @@ class _Select:
                     self._outputs.append((value, item.named.name))
             else:
                 plain = output.this if isinstance(output, exp.Alias) else output
-                self._outputs.append((plain, output.alias_or_name.lower()))
+                self._outputs.append((plain, _name(output)))
 
     def _value(self, output: exp.Expr | Value) -> Value:
         return self._reader.value(output) if isinstance(output, exp.Expr) else output
@@ -128,6 +126,7 @@ class _Select:
         return [self._key(one) for one in group.expressions]
 
     def _key(self, node: exp.Expr) -> Term:
+        node = node.unnest()
         number = _ordinal(node)
         if number is None:
             return self._reader.term(node)
@@ -135,6 +134,7 @@ class _Select:
 
     def _sort_term(self, node: exp.Expr, terms: list[Term]) -> Term:
         """An output by its number, then by its name, then any expression."""
+        node = node.unnest()  # SQLite knows no brackets here
         number = _ordinal(node)
         if number is not None:
             return terms[number]
@@ -143,6 +143,14 @@ class _Select:
                 if name == node.name.lower() and output is self._scope.aliases.get(name):
                     return term
         return self._reader.term(node)
+
+
+def _name(output: exp.Expr) -> str:
+    """What SQLite calls an output, or "" where it is called by its text."""
+    if isinstance(output, exp.Alias):
+        return output.alias.lower()
+    output = output.unnest()
+    return output.name.lower() if isinstance(output, exp.Column) else ""
 
 
 def _ordinal(node: exp.Expr) -> int | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..shape import TableShape
+from ..shape import ColumnShape, TableShape
 from .algebra import Column, Group, Query, Source, Table, Term, Type, Windowed
-from .kinds import column_type, typeof, union
+from .kinds import affinity_of, column_type, typeof, union
 
 _INSENSITIVE = frozenset(("key", "any", "min", "max"))
 
@@ -95,6 +95,15 @@ def keys_of(source: Source) -> Sequence[tuple[int, ...]]:
     return source.keys if isinstance(source, Table) else ()
 
 
+def _is_kept(child: ColumnShape | None, parent: ColumnShape | None) -> bool:
+    """Whether the child's value is compared as it is: it gets the affinity of the parent's column first."""
+    if child is None or parent is None:
+        return False
+    affinities = [affinity_of(column.declared) for column in (child, parent)]
+    first, second = (one if one in ("TEXT", "BLOB") else "NUMERIC" for one in affinities)
+    return second in ("BLOB", first)
+
+
 def references(child: int, source: Table, parent: Table) -> Iterator[dict[int, Term]]:
     """For every foreign key from one table to a key of the other: the parent's columns with those of the child's atom
     that refer to them. Where none of the latter is NULL, there is exactly one such row of the parent."""
@@ -110,6 +119,9 @@ def references(child: int, source: Table, parent: Table) -> Iterator[dict[int, T
         }
         is_plain = all(
             "?" not in typeof(column).classes + parent.types[index].classes for index, column in pairs.items()
+        ) and all(
+            _is_kept(source.shape.column(name), parent.shape.column(target))
+            for name, target in zip(key.columns, key.parent_columns, strict=True)
         )
         if is_plain and sorted(pairs) in [sorted(one) for one in parent.keys]:
             yield pairs

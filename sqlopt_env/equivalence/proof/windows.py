@@ -10,10 +10,10 @@ from sqlglot import exp
 from .aggregates import role_and_argument
 from .algebra import NULL, Column, NotUnderstood, Query, Term, Windowed, WindowFunction
 from .build import case
-from .kinds import typeof
+from .kinds import is_mixed, typeof
 from .relations import projected, query_of, slot_columns
 from .rows import without_duplicates
-from .sources import function_type
+from .sources import function_type, query_types
 from .substitute import Workspace, in_term
 
 if TYPE_CHECKING:
@@ -156,6 +156,10 @@ def _is_descending(ordered: exp.Expr) -> bool:
 
 def _determined(function: WindowFunction, source: Query, work: Workspace) -> WindowFunction:
     """The function, if its values are the same however ties are broken."""
+    types = query_types(source)
+    decisive = (*function.partition, *(function.arguments if function.name in ("min", "max") else ()))
+    if any(is_mixed(types[index]) for index in decisive):
+        raise NotUnderstood("numbers of both kinds")
     if function.name in ("row_number", "lag", "lead") or function.frame == "rows":
         if not without_duplicates(source, work, [*function.partition, *(index for index, _ in function.order)]):
             raise NotUnderstood("a window function that depends on ties")
