@@ -259,5 +259,9 @@ def test_a_brief_tells_schema_plan_and_sizes(judge: Judge) -> None:
 
 def test_now_stands_still(judge: Judge) -> None:
     task = Task("now", "shop", "SELECT datetime('now'), current_date, count(*) FROM users")
-    evaluation: Any = judge.evaluate(task, "SELECT '2025-01-01 00:00:00', '2025-01-01', count(*) FROM users")
-    assert evaluation.outcome in ("equivalent", "improved")
+    same: Any = judge.evaluate(task, "SELECT date('now') || ' ' || time('now'), date('now'), count(*) FROM users")
+    assert same.outcome in ("equivalent", "improved")
+    # Yet an answer of that day is no answer: on small databases it is another day too.
+    of_that_day = judge.evaluate(task, "SELECT '2025-01-01 00:00:00', '2025-01-01', count(*) FROM users")
+    assert of_that_day.outcome == "refuted"
+    assert "2025-01-01" in of_that_day.reason
