@@ -80,6 +80,8 @@ class Arena:
         for row in rows:
             try:
                 execute(insert, row)
+            except OverflowError:  # a number that SQLite cannot hold
+                continue
             except apsw.Error as error:
                 self.refusal = error
                 continue

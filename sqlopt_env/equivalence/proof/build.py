@@ -223,8 +223,8 @@ def call(name: str, arguments: tuple[Term, ...]) -> Term:
         if name == "*" and arguments[1] == ONE and set(typeof(arguments[0]).classes) <= {"I", "R"}:
             return arguments[0]
     # (Whole numbers that overflow become real ones: CAST(x * x AS INTEGER) is not x * x.)
-    computed = name == "cast integer" and isinstance(arguments[0], Call | Case)
-    if name.startswith("cast ") and not computed and typeof(arguments[0]).classes in _CAST_IS_NO_OP.get(name, ()):
+    overflows = name == "cast integer" and "n" not in typeof(arguments[0]).form
+    if name.startswith("cast ") and not overflows and typeof(arguments[0]).classes in _CAST_IS_NO_OP.get(name, ()):
         return arguments[0]
     return Call(name, arguments)
 

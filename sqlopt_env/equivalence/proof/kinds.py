@@ -111,7 +111,8 @@ def _call(call: Call) -> Type:
 def _arithmetic(name: str, types: list[Type], nullable: bool) -> Type:
     classes = [one.classes for one in types]
     if all(one == "I" for one in classes):
-        return Type("I", "n", nullable)
+        # Whole numbers that overflow become real ones, and those can do so once more, to infinity and so to NULL.
+        return Type("I", "n" if name in ("%", "abs") else "", nullable or not all("n" in one.form for one in types))
     if name != "%" and any(one == "R" for one in classes):
         return Type("R", "r", True)
     return Type("IR", "", True)
@@ -131,7 +132,8 @@ def is_strict(call: Call) -> bool:
     """Whether the call is NULL exactly where an argument is. (Infinity - Infinity is NULL too.)"""
     if call.name in STRICT:
         return True
-    return call.name in _WHOLE and all(typeof(argument).classes == "I" for argument in call.arguments)
+    types = [typeof(argument) for argument in call.arguments]
+    return call.name in _WHOLE and all(type_.classes == "I" and "n" in type_.form for type_ in types)
 
 
 def propagates_null(name: str) -> bool:
