@@ -20,6 +20,7 @@ _PLAIN: dict[str, tuple[Value, ...]] = {
     "TEXT": ("a", "b"),
     "BLOB": (1, "a"),
 }
+_MOST_KEYS = 20  # different ones, that plainer ones are looked for
 _NUMBERS = tuple(range(1, 8))
 _LETTERS = ("a", "b", "c", "d")
 
@@ -101,12 +102,14 @@ class _Shrinking:
         for table in tables:
             places = [place for place, column in enumerate(table.columns) if column.unique]
             found |= {row[place]: None for row in self.rows[table.name] for place in places}
+        if len(found) > _MOST_KEYS:
+            return
         for value in found:
             plain = _NUMBERS if isinstance(value, int) else _LETTERS if isinstance(value, str) else ()
             for other in plain:
                 if other == value:
                     break
-                if other not in found and self._takes(_exchanged(self.rows, value, other)):
+                if self._takes(_exchanged(self.rows, value, other)):
                     break
 
 

@@ -17,10 +17,12 @@ import numpy as np
 
 from ..compare import Value
 from ..shape import TableShape
-from .draft import Draft, Mood, Plans, Staged
+from .draft import Draft, Mood
 from .literals import LARGEST_LIMIT, Literals
+from .plans import Plans
 from .reading import Cell, Reading
 from .scenario import Scenario, Sieve
+from .staging import Staged
 from .values import Pool, pool_for
 
 Rows: TypeAlias = dict[str, list[tuple[Value, ...]]]  # by table name, parents before their children

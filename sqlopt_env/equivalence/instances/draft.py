@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..compare import Row, Value
-from ..shape import ColumnShape, ForeignKey, TableShape
-from .reading import Cell
-from .scenario import Assignment, Scenario, columns_of
+from ..shape import ColumnShape, TableShape
+from .plans import Plan, Plans, Reference
 from .values import Pool, fresh, pick
 
 _ODD = 0.05  # how often a value is quite another one than the queries suggest
@@ -17,7 +16,6 @@ _EXACT_SHARE = 0.6  # of the values near a literal, how often it is the literal 
 _NEW_PARENTS = 0.5  # how often a random child brings the parent that it refers to
 _VARIOUS_KEYS = 0.6  # how often a text key's small values are no plain ones
 _FRESH_PARTS = 0.15  # how often a part of a key is a value that no other row has
-_TWISTS = 0.3  # how often a copy differs from the one before it in one column more
 _PATIENCE = 6
 _DEEPEST = 4  # generations of parents that one row may bring
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -37,86 +35,6 @@ class Mood:
     repeat_share: float  # how often a random row repeats an earlier one in part
     fresh_share: float  # how often a value is one that no other row has
     varieties: tuple[int, ...]  # one of these is how many values a column draws from, NULL aside; 0 for all
-
-
-@dataclass(frozen=True, slots=True)
-class _Reference:
-    """A foreign key by the places of its columns."""
-
-    places: tuple[int, ...]
-    parent: TableShape
-    targets: tuple[int, ...]
-    may_be_null: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What is known of a table before any instance."""
-
-    table: TableShape
-    pools: list[Pool]
-    living: list[int]  # columns that the queries name: the others are the same in most rows
-    keys: list[tuple[int, ...]]
-    references: list[_Reference]
-    checked: set[str]  # columns of which CHECKs speak, in lower case
-    checks: list[str]  # CHECKs over several columns: those over one have done their work in the pools
-
-
-class Plans:
-    """The plans of all tables. `names` are the columns that the queries name, in lower case.
-
-    `allows(checks, names, values)` tells whether CHECKs let a row in.
-    """
-
-    def __init__(
-        self,
-        tables: Sequence[TableShape],
-        pools: Mapping[tuple[str, str], Pool],
-        names: frozenset[str],
-        allows: Callable[[Sequence[str], Sequence[str], Sequence[Value]], bool],
-    ) -> None:
-        self.tables = tables
-        self.allows = allows
-        by_name = {table.name.lower(): table for table in tables}
-        self._plans = {table.name: _plan(table, by_name, pools, names) for table in tables}
-        self.targets: dict[str, set[tuple[int, ...]]] = {table.name: set() for table in tables}
-        for plan in self._plans.values():
-            for reference in plan.references:
-                self.targets[reference.parent.name].add(reference.targets)
-
-    def __getitem__(self, table: TableShape) -> _Plan:
-        return self._plans[table.name]
-
-
-def _plan(
-    table: TableShape,
-    by_name: Mapping[str, TableShape],
-    pools: Mapping[tuple[str, str], Pool],
-    names: frozenset[str],
-) -> _Plan:
-    places = _places(table)
-    keys = [tuple(places[name.lower()] for name in key if name.lower() in places) for key in table.keys]
-    in_keys = {place for key in keys for place in key}
-    return _Plan(
-        table,
-        [pools[table.name, column.name] for column in table.columns],
-        [i for i, c in enumerate(table.columns) if (c.name.lower() in names or c.unique) and i not in in_keys],
-        keys,
-        [_reference(table, key, by_name[key.parent]) for key in table.foreign_keys if key.parent in by_name],
-        {column for check in table.checks for column in columns_of(check)},
-        [check for check in table.checks if len(columns_of(check)) > 1],
-    )
-
-
-def _reference(table: TableShape, key: ForeignKey, parent: TableShape) -> _Reference:
-    here, there = _places(table), _places(parent)
-    places = tuple(here[name.lower()] for name in key.columns)
-    targets = tuple(there[name.lower()] for name in key.parent_columns if name.lower() in there)
-    return _Reference(places, parent, targets, not all(table.columns[place].not_null for place in places))
-
-
-def _places(table: TableShape) -> dict[str, int]:
-    return {column.name.lower(): i for i, column in enumerate(table.columns)}
 
 
 class Draft:
@@ -190,7 +108,7 @@ class Draft:
         self.rows[table.name].append(values)
         return values
 
-    def _filled(self, plan: _Plan, given: Mapping[int, Value]) -> list[Value]:
+    def _filled(self, plan: Plan, given: Mapping[int, Value]) -> list[Value]:
         """A row with the given values, another one for as long as CHECKs refuse it and there is patience."""
         row = self._attempt(plan, given)
         if plan.checks:
@@ -201,7 +119,7 @@ class Draft:
                 row = self._attempt(plan, given)
         return row
 
-    def _attempt(self, plan: _Plan, given: Mapping[int, Value]) -> list[Value]:
+    def _attempt(self, plan: Plan, given: Mapping[int, Value]) -> list[Value]:
         row = list(pick(self._rng, self._template(plan)))
         columns = plan.table.columns
         for place in plan.living:
@@ -216,7 +134,7 @@ class Draft:
                 row[place] = self._value(columns[place], plan.pools[place])
         return row
 
-    def _template(self, plan: _Plan) -> list[list[Value]]:
+    def _template(self, plan: Plan) -> list[list[Value]]:
         """Two fillings for the columns that no query names."""
         found = self._templates.get(plan.table.name)
         if found is None:
@@ -225,7 +143,7 @@ class Draft:
             self._templates[plan.table.name] = found
         return found
 
-    def _fill_key(self, plan: _Plan, key: tuple[int, ...], given: Mapping[int, Value], row: list[Value]) -> None:
+    def _fill_key(self, plan: Plan, key: tuple[int, ...], given: Mapping[int, Value], row: list[Value]) -> None:
         """A key's free columns: mostly small values that meet others, and a fresh one where the key is single."""
         free = [place for place in key if place not in given]
         for place in free:
@@ -266,7 +184,7 @@ class Draft:
             return pick(rng, pool.far) if pool.far else None
         return pick(rng, pool.exact if pool.exact and rng.random() < _EXACT_SHARE else pool.near)
 
-    def _refers(self, plan: _Plan, reference: _Reference, row: list[Value], depth: int) -> bool:
+    def _refers(self, plan: Plan, reference: Reference, row: list[Value], depth: int) -> bool:
         """Lets a foreign key point at a parent that is there, bringing it where it can be; else at none."""
         wanted = [row[place] for place in reference.places]
         if None in wanted or len(reference.targets) != len(wanted):
@@ -290,51 +208,6 @@ class Draft:
                     row[place] = None
             return True
         return False
-
-
-class Staged:
-    """Copies of a scenario in a draft, each like the one before it with the chance `keep`, but always in the cells of
-    the `group`."""
-
-    def __init__(
-        self, draft: Draft, scenario: Scenario, rng: random.Random, keep: float, group: frozenset[Cell]
-    ) -> None:
-        self._draft, self._scenario, self._rng = draft, scenario, rng
-        self.keep, self._group = keep, group
-        self._found: Assignment = {}
-        self._rows: dict[int, Row] = {}  # the last row of each occurrence
-        places = {name: i for i, name in enumerate(draft.rows)}
-        occurrences = scenario.reading.occurrences
-        self._free = [
-            draft.free(occurrence.table, {column for its, column in group if its == i})
-            for i, occurrence in enumerate(occurrences)
-        ]
-        self._order = sorted(range(len(occurrences)), key=lambda i: places[occurrences[i].table.name])
-
-    def add(self, given: Assignment, breaking: int) -> None:
-        """One more copy, with the given values; `breaking` as in `Scenario.solve`."""
-        number = self._draft.next_number()
-        present, found = self._scenario.solve(self._rng, number, breaking, self._found, self._kept)
-        self._found = found | given
-        for occurrence in self._order:
-            if occurrence not in present:
-                continue
-            table = self._scenario.reading.occurrences[occurrence].table
-            before = self._rows.get(occurrence)
-            values = self._like(occurrence, table, before) if before else {}
-            values |= {column: value for (its, column), value in self._found.items() if its == occurrence}
-            if before and self._rng.random() < _TWISTS:
-                twist = self._draft.twist(table).items()
-                values |= {place: value for place, value in twist if (occurrence, place) not in self._group}
-            row = self._draft.add(table, values)
-            if row is not None:
-                self._rows[occurrence] = row
-
-    def _kept(self, cell: Cell) -> float:
-        return 1.0 if cell in self._group else self.keep
-
-    def _like(self, occurrence: int, table: TableShape, before: Row) -> dict[int, Value]:
-        return self._draft.like(table, before, lambda place: self._kept((occurrence, place)), self._free[occurrence])
 
 
 def _parts(row: Sequence[Value], places: Sequence[int]) -> Row:

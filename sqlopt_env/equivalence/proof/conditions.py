@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from sqlglot import exp
@@ -33,15 +34,16 @@ _COMPARING = tuple(kind for kind in (*_LEVEL, exp.LT, exp.LTE, exp.GT, exp.GTE) 
 SubqueryReader = Callable[[exp.Expr, Scope], Relation]
 
 
-class Conditions:
+class Conditions(ABC):
     """The part of a reader of expressions that reads conditions."""
 
     def __init__(self, scope: Scope, subquery: SubqueryReader) -> None:
         self.scope = scope
         self._subquery = subquery
 
+    @abstractmethod
     def value(self, node: exp.Expr) -> Value:
-        raise NotImplementedError
+        """What an expression means as a value; the reader that reads those says."""
 
     def term(self, node: exp.Expr) -> Term:
         return self.value(node)[0]

@@ -24,26 +24,19 @@ def same_query(a: Query, b: Query, context: Context, work: Workspace) -> bool:
 
 
 def same_block(a: Block, b: Block, context: Context, work: Workspace) -> bool:
-    if len(a.outputs) != len(b.outputs):
-        return False
-    inner = context.inside(a)
-    facts = inner.facts(work)
-    for mapping in embeddings(a, b, inner, facts, True, _counterparts, work):
-        try:
-            if all(
-                same_term(x, in_term(y, mapping), inner, facts, work) for x, y in zip(a.outputs, b.outputs, strict=True)
-            ):
-                return True
-        except Unmapped:
-            continue
-    return False
+    return len(a.outputs) == len(b.outputs) and _outputs_agree(a, b, context, True, work)
 
 
 def contained(a: Block, b: Block, context: Context, work: Workspace) -> bool:
     """Whether every row of `a` is a row of `b`, however often."""
+    return _outputs_agree(a, b, context, False, work)
+
+
+def _outputs_agree(a: Block, b: Block, context: Context, one_to_one: bool, work: Workspace) -> bool:
+    """Whether the sources of `b` can be mapped onto those of `a` so that the outputs are the same."""
     inner = context.inside(a)
     facts = inner.facts(work)
-    for mapping in embeddings(a, b, inner, facts, False, _counterparts, work):
+    for mapping in embeddings(a, b, inner, facts, one_to_one, _counterparts, work):
         try:
             if all(
                 same_term(x, in_term(y, mapping), inner, facts, work) for x, y in zip(a.outputs, b.outputs, strict=True)

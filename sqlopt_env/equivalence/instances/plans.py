@@ -1,0 +1,91 @@
+"""What is known of each table before any instance: its pools, keys and foreign keys by place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..compare import Value
+from ..shape import ForeignKey, TableShape
+from .scenario import columns_of
+from .values import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A foreign key by the places of its columns."""
+
+    places: tuple[int, ...]
+    parent: TableShape
+    targets: tuple[int, ...]
+    may_be_null: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is known of a table before any instance."""
+
+    table: TableShape
+    pools: list[Pool]
+    living: list[int]  # columns that the queries name: the others are the same in most rows
+    keys: list[tuple[int, ...]]
+    references: list[Reference]
+    checked: set[str]  # columns of which CHECKs speak, in lower case
+    checks: list[str]  # CHECKs over several columns: those over one have done their work in the pools
+
+
+class Plans:
+    """The plans of all tables. `names` are the columns that the queries name, in lower case.
+
+    `allows(checks, names, values)` tells whether CHECKs let a row in.
+    """
+
+    def __init__(
+        self,
+        tables: Sequence[TableShape],
+        pools: Mapping[tuple[str, str], Pool],
+        names: frozenset[str],
+        allows: Callable[[Sequence[str], Sequence[str], Sequence[Value]], bool],
+    ) -> None:
+        self.tables = tables
+        self.allows = allows
+        by_name = {table.name.lower(): table for table in tables}
+        self._plans = {table.name: _plan(table, by_name, pools, names) for table in tables}
+        self.targets: dict[str, set[tuple[int, ...]]] = {table.name: set() for table in tables}
+        for plan in self._plans.values():
+            for reference in plan.references:
+                self.targets[reference.parent.name].add(reference.targets)
+
+    def __getitem__(self, table: TableShape) -> Plan:
+        return self._plans[table.name]
+
+
+def _plan(
+    table: TableShape,
+    by_name: Mapping[str, TableShape],
+    pools: Mapping[tuple[str, str], Pool],
+    names: frozenset[str],
+) -> Plan:
+    places = _places(table)
+    keys = [tuple(places[name.lower()] for name in key if name.lower() in places) for key in table.keys]
+    in_keys = {place for key in keys for place in key}
+    return Plan(
+        table,
+        [pools[table.name, column.name] for column in table.columns],
+        [i for i, c in enumerate(table.columns) if (c.name.lower() in names or c.unique) and i not in in_keys],
+        keys,
+        [_reference(table, key, by_name[key.parent]) for key in table.foreign_keys if key.parent in by_name],
+        {column for check in table.checks for column in columns_of(check)},
+        [check for check in table.checks if len(columns_of(check)) > 1],
+    )
+
+
+def _reference(table: TableShape, key: ForeignKey, parent: TableShape) -> Reference:
+    here, there = _places(table), _places(parent)
+    places = tuple(here[name.lower()] for name in key.columns)
+    targets = tuple(there[name.lower()] for name in key.parent_columns if name.lower() in there)
+    return Reference(places, parent, targets, not all(table.columns[place].not_null for place in places))
+
+
+def _places(table: TableShape) -> dict[str, int]:
+    return {column.name.lower(): i for i, column in enumerate(table.columns)}
