@@ -29,6 +29,15 @@ ENDLESS = (
 GOOD = "CREATE INDEX i ON orders (user_id);" + TASK.query
 
 
+@pytest.fixture(autouse=True, params=["forked", "fallback"])
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Workers that are forked from templates, and those of systems without pidfds."""
+    kind: str = request.param
+    if kind == "fallback":
+        monkeypatch.setattr("sqlopt_env.sqlite.pool.can_fork", lambda: False)
+    return kind
+
+
 def test_a_killed_worker_costs_one_candidate() -> None:
     with Judge(workers=1) as judge:
         assert judge.evaluate(TASK, GOOD).outcome == "improved"
@@ -69,9 +78,10 @@ def test_workers_die_with_their_judge() -> None:
         judge.evaluate(TASK, GOOD)
 
 
-def test_workers_die_when_their_parent_is_killed(tmp_path: Path) -> None:
+def test_workers_die_when_their_parent_is_killed(kind: str) -> None:
     program = (
-        "import sys, time\nfrom sqlopt_env import Judge, Task\n"
+        "import sys, time, sqlopt_env.sqlite.pool\nfrom sqlopt_env import Judge, Task\n"
+        f"sqlopt_env.sqlite.pool.can_fork = lambda: {kind == 'forked'}\n"
         "judge = Judge(workers=1)\njudge.prepare(Task('t', 'shop', 'SELECT 1'))\n"
         "print(judge.worker_pids[0], flush=True)\ntime.sleep(60)\n"
     )

@@ -5,16 +5,14 @@ Nothing here judges anything: it gives connections that a rewrite may be run on 
 
 from __future__ import annotations
 
-import os
 import re
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 import apsw
 
 from ..types import Settings, SqlOptError
+from .snapshot import Image, image_of
 
 FROZEN_NOW = "2025-01-01 00:00:00"  # the shop's data end the day before
 _FROZEN_JULIAN_MS = 212_602_449_600_000  # FROZEN_NOW in milliseconds since noon on 24 November 4714 BC
@@ -53,32 +51,24 @@ def memory_connection() -> apsw.Connection:
     return connection
 
 
-def open_copy(path: Path) -> apsw.Connection:
-    """A private in-memory copy of the database file, which is only read, and only while copying."""
+def open_copy(source: Path | Image) -> apsw.Connection:
+    """A private in-memory copy of a database file, or of an image of one."""
+    if isinstance(source, Path):
+        with image_of(source) as image:
+            return open_copy(image)
     copy = memory_connection()
+    if not source.contents:
+        return copy
+    path = source.signature.path
     try:
-        with closing(_open_read_only(path)) as source, copy.backup("main", source, "main") as backup:
-            backup.step(-1)
-    except apsw.NotADBError as error:
-        raise SqlOptError(f"{path} is not an SQLite database") from error
+        # The image can be opened as it is, but not with a clock that stands still: hence a copy of the copy.
+        with closing(apsw.Connection(":memory:")) as opened:
+            opened.deserialize("main", source.contents)
+            with copy.backup("main", opened, "main") as backup:
+                backup.step(-1)
     except apsw.Error as error:
         raise SqlOptError(f"the database {path} cannot be read: {error}") from error
     return copy
-
-
-def _open_read_only(path: Path) -> apsw.Connection:
-    if not path.is_file():
-        raise SqlOptError(f"there is no database file {path}")
-    try:
-        with path.open("rb") as file:
-            header = file.read(20)
-    except OSError as error:
-        raise SqlOptError(f"the database file {path} cannot be read: {error.strerror}") from None
-    # A write-ahead-log database without a log: a plain read-only connection would leave two files beside it.
-    log = path.with_name(path.name + "-wal")
-    idle_wal = header[18:20] == b"\x02\x02" and not (log.exists() and log.stat().st_size)
-    uri = f"file:{quote(str(path.absolute()))}?mode=ro" + ("&immutable=1" if idle_wal else "")
-    return apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
 
 
 def blank_copy(source: apsw.Connection) -> apsw.Connection:
@@ -160,26 +150,3 @@ def quoted(name: str) -> str:
 def identifier(name: str) -> str:
     """The name as SQL, quoted only where it must be."""
     return name if _PLAIN.match(name) and name.upper() not in _KEYWORDS else quoted(name)
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """Tells whether a database is still the one that was copied; a commit may change its write-ahead log alone."""
-
-    path: str
-    size: int
-    modified_ns: int
-    log_size: int
-    log_modified_ns: int
-
-    @classmethod
-    def of(cls, path: Path) -> Signature:
-        try:
-            status = os.stat(path)
-        except OSError as error:
-            raise SqlOptError(f"the database file {path} cannot be read: {error.strerror}") from error
-        try:
-            log = os.stat(f"{path}-wal")
-        except OSError:
-            return cls(str(path), status.st_size, status.st_mtime_ns, 0, 0)
-        return cls(str(path), status.st_size, status.st_mtime_ns, log.st_size, log.st_mtime_ns)

@@ -1,33 +1,29 @@
-"""Worker processes with limits, that can be killed. Knows nothing of what they run.
+"""Worker processes with limits, that can be killed: the caller's side. Knows nothing of what they run.
 
-The parent sends a request, the worker answers with `{"allow": seconds, "phase": name}` before each of its phases
-and with `{"answer": ...}` at the end. A phase that lasts longer than it was allowed, plus a grace, is killed: that
-works even inside one endless SQLite opcode. Messages are JSON, so that a broken worker cannot run code here.
+The caller sends a request, the worker answers with `{"allow": seconds, "phase": name}` before each of its phases and
+with `{"answer": ...}` at the end. A phase that lasts longer than it was allowed, plus a grace, is killed: that works
+even inside one endless SQLite opcode. A worker can open no file, and asks for the databases that its request names.
 """
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import json
 import os
-import select
-import signal
-import subprocess
-import sys
+import socket
 import threading
 import time
-from collections.abc import Callable
-from multiprocessing.connection import Connection
-from typing import Any
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any, Protocol
 
-GRACE = 0.5  # seconds that the parent waits beyond what a phase was allowed
+from ..types import SqlOptError
+from .child import REPLY_SECONDS
+from .host import Allow, Handler, Host
+from .snapshot import Signature, Snapshots
+from .wire import Channel, Message, ProtocolError, pair
+
+GRACE = 0.25  # seconds that the caller waits beyond what a phase was allowed
 START_SECONDS = 60.0  # for the interpreter and its imports
-REPLY_SECONDS = 10.0  # until the first word about a request
-_BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from sqlopt_env.sqlite.sandbox import serve; serve()"
-
-Allow = Callable[[str, float], None]
-Handler = Callable[[dict[str, Any], Allow], dict[str, Any]]
+_LONGEST_PHASE = 1e8
 
 
 class WorkerDied(Exception):
@@ -42,123 +38,147 @@ class WorkerOverran(Exception):
         self.phase = phase
 
 
-class Worker:
-    """One worker process. `target` is "module:callable", called there with `options` to make the handler."""
+class Process(Protocol):
+    """What a worker runs in."""
 
-    def __init__(self, target: str, options: dict[str, Any]) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _BOOT, json.dumps([path for path in sys.path if path])],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C in a terminal is the parent's to handle
-        )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._requests = Connection(os.dup(self._process.stdin.fileno()), readable=False)
-        self._answers = Connection(os.dup(self._process.stdout.fileno()), writable=False)
-        self._process.stdin.close()
-        self._process.stdout.close()
-        self._fresh = True
+    @property
+    def pid(self) -> int: ...
+
+    def is_running(self) -> bool: ...
+
+    def kill(self) -> None:
+        """Ends it, and waits until it has ended; from any thread, and more than once."""
+
+    def close(self) -> None:
+        """Gives back what the caller holds of it. Nobody may use it any more."""
+
+    def forget(self) -> None:
+        """The same in a fork of the process that made it, where a lock may be held for ever."""
+
+
+class Worker:
+    """One worker process. With `leaves_templates`, it is asked to leave one where its handler wants it."""
+
+    def __init__(
+        self,
+        process: Process,
+        channel: Channel,
+        life: socket.socket,
+        snapshots: Snapshots,
+        *,
+        leaves_templates: bool = False,
+    ) -> None:
+        self._process, self._channel, self._life, self._snapshots = process, channel, life, snapshots
+        self._leaves_templates = leaves_templates
+        self._offered: Channel | None = None  # to a template that the worker may leave behind
+        self._left: Channel | None = None  # to one that it has left
+        self._number = 0
         self._using = threading.RLock()
-        with contextlib.suppress(OSError):  # a worker that died at once is found out by the first call
-            self._send({"target": target, "options": options})
+        self.has_answered = False
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
     def is_running(self) -> bool:
-        return self._process.poll() is None
+        return self._process.is_running()
 
     def call(self, request: dict[str, Any]) -> dict[str, Any]:
         """The handler's answer; raises WorkerDied or WorkerOverran, after which the worker is gone."""
         with self._using:
             return self._call(request)
 
+    def take_template(self) -> Channel | None:
+        """The control socket of the template that the worker has left since this was last asked."""
+        left, self._left = self._left, None
+        return left
+
     def _call(self, request: dict[str, Any]) -> dict[str, Any]:
-        phase, deadline = "start", time.monotonic() + (START_SECONDS if self._fresh else REPLY_SECONDS)
-        self._fresh = False
+        self._number += 1
+        phase, deadline = "start", time.monotonic() + REPLY_SECONDS
         try:
-            self._send(request)
+            self._send(request, deadline)
             while True:
-                if not self._answers.poll(max(0.0, deadline - time.monotonic())):
-                    self.kill()
-                    raise WorkerOverran(phase)
-                message = json.loads(self._answers.recv_bytes())
+                message = self._channel.receive(deadline)
                 if "answer" in message:
-                    answer: dict[str, Any] = message["answer"]
-                    return answer
-                phase, deadline = message["phase"], time.monotonic() + message["allow"] + GRACE
-        except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+                    return self._answer(message)
+                if "phase" in message:
+                    phase, deadline = str(message["phase"]), time.monotonic() + _seconds(message["allow"]) + GRACE
+                else:
+                    start = time.monotonic()
+                    self._show(message, request)
+                    deadline += time.monotonic() - start  # the caller's own time is not the worker's
+        except TimeoutError:
+            self.kill()
+            raise WorkerOverran(phase) from None
+        except (OSError, EOFError, ProtocolError, KeyError, TypeError) as error:
             self.kill()
             raise WorkerDied("the worker process died") from error
         except BaseException:  # Ctrl-C: the answer that is still to come must not meet the next request
             self.kill()
             raise
 
-    def _send(self, message: dict[str, Any]) -> None:
-        self._requests.send_bytes(json.dumps(message).encode())
+    def _send(self, request: dict[str, Any], deadline: float) -> None:
+        message = {"request": request, "number": self._number}
+        if self._offered is None and self._leaves_templates:
+            self._offered, control = pair()
+            with control:
+                self._channel.send(message, [control.fileno()], deadline)
+        else:
+            self._channel.send(message, deadline=deadline)
+
+    def _answer(self, message: Message) -> dict[str, Any]:
+        answer = message["answer"]
+        if message["number"] != self._number or not isinstance(answer, dict):
+            raise ProtocolError("an answer to another request")
+        if message["template"] and self._offered is not None:
+            self._left, self._offered = self._offered, None
+        self.has_answered = True
+        return answer
+
+    def _show(self, question: Message, request: dict[str, Any]) -> None:
+        """Tells of a database or hands it over, but only one that the request is about."""
+        path = question["want"] if "want" in question else question["look"]
+        if not isinstance(path, str) or path not in request.values():
+            raise ProtocolError("a wish for another file")
+        deadline = time.monotonic() + REPLY_SECONDS
+        try:
+            if "look" in question:
+                self._channel.send({"signature": astuple(Signature.of(Path(path)))}, deadline=deadline)
+                return
+            signature, descriptor = self._snapshots.descriptor(Path(path))
+        except SqlOptError as error:
+            self._channel.send({"error": str(error)}, deadline=deadline)
+            return
+        try:
+            self._channel.send({"signature": astuple(signature)}, [descriptor], deadline)
+        finally:
+            os.close(descriptor)
 
     def kill(self) -> None:
         """Ends the process at once, from any thread; harmless when it has ended."""
-        with contextlib.suppress(OSError):
-            self._process.kill()
-        self._process.wait()
-        with self._using:  # a call in another thread has met the end of the pipe by now
-            for pipe in (self._requests, self._answers):
-                if not pipe.closed:
-                    pipe.close()
+        self._process.kill()
+        with self._using:  # a call in another thread has met the end of its socket by now
+            self._process.close()
+            self._close_sockets()
+
+    def abandon(self) -> None:
+        """In a fork of the process that made it: gives back all that is held of it here."""
+        self._process.forget()
+        self._close_sockets()
+
+    def _close_sockets(self) -> None:
+        self._channel.close()
+        self._life.close()
+        for control in (self._offered, self._left):
+            if control is not None:
+                control.close()
 
 
-def serve() -> None:
-    """The worker's main: build the handler, then answer requests until the parent is gone."""
-    # The answers' pipe gets a number of its own, so that a stray print cannot break the protocol.
-    requests = Connection(os.dup(0), writable=False)
-    answers = Connection(os.dup(1), readable=False)
-    os.dup2(2, 1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    hello = json.loads(requests.recv_bytes())
-    _die_with_parent(requests)
-    module, _, name = hello["target"].partition(":")
-    handler: Handler = getattr(importlib.import_module(module), name)(hello["options"])
-
-    def allow(phase: str, seconds: float) -> None:
-        answers.send_bytes(json.dumps({"phase": phase, "allow": seconds}).encode())
-
-    with contextlib.suppress(EOFError, OSError):
-        while True:
-            answer = handler(json.loads(requests.recv_bytes()), allow)
-            answers.send_bytes(json.dumps({"answer": answer}).encode())
+def _seconds(value: Any) -> float:
+    if not isinstance(value, int | float) or not 0 <= value <= _LONGEST_PHASE:
+        raise ProtocolError(f"a phase of {value} seconds")
+    return float(value)
 
 
-def _die_with_parent(requests: Connection) -> None:
-    """Ends this process when the parent's end of the pipe is gone, even in the middle of an endless query.
-
-    A thread can do it because SQLite runs without the interpreter's lock. (Linux's parent-death signal would fire
-    as soon as the parent's *thread* that started the worker ends.)
-    """
-    if not hasattr(select, "poll"):
-        return
-    poll = select.poll()
-    poll.register(requests.fileno(), 0)  # nothing asked for: only a hang-up wakes it
-
-    def watch() -> None:
-        poll.poll()
-        os._exit(0)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def limit_process(memory_bytes: int) -> None:
-    """No core dumps, no files, and at most `memory_bytes` more address space than is in use now."""
-    if sys.platform == "win32":
-        return
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    if sys.platform == "linux":
-        with open("/proc/self/statm") as statm:
-            used = int(statm.read().split()[0]) * resource.getpagesize()
-        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-        resource.setrlimit(resource.RLIMIT_AS, (used + memory_bytes, hard))
+__all__ = ["Allow", "Handler", "Host", "Worker", "WorkerDied", "WorkerOverran"]
