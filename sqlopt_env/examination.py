@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from dataclasses import asdict, replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from .equivalence.ordering import is_ordered
 from .equivalence.proof import prove
 from .equivalence.refute import Refuter, Search
 from .sqlite.copies import Copy
-from .sqlite.sandbox import Allow, Handler, limit_process
+from .sqlite.host import Handler, Host
+from .sqlite.limits import limit_process
 from .sqlite.schema import schema_connection
 from .sqlite.script import Refusal, Script, read_script
 from .types import Settings, SqlOptError, Verdict
@@ -40,9 +42,9 @@ def make_handler(options: dict[str, Any]) -> Handler:
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # what it cannot read is of no concern to anyone
     limit_process(settings.memory_bytes)
 
-    def handle(request: dict[str, Any], allow: Allow) -> dict[str, Any]:
+    def handle(request: dict[str, Any], host: Host) -> dict[str, Any]:
         try:
-            verdict = examiner.examine(allow=allow, **request)
+            verdict = examiner.examine(host=host, **request)
         except SqlOptError as error:
             verdict = Verdict("invalid", reason=str(error))
         except UnicodeEncodeError:
@@ -77,31 +79,31 @@ class Examiner:
         seed: int,
         names: bool,
         smt: bool,
-        allow: Allow,
+        host: Host,
     ) -> Verdict:
         """A verdict on one pair. Raises SqlOptError where an input is no such thing."""
-        allow("schema", _SCRIPT_SECONDS)
+        host("schema", _SCRIPT_SECONDS)
         if schema is None:
             assert data is not None
-            place = self._workbench.place(Path(data), allow)
+            place = self._workbench.place(Path(data), host)
             copy, refuter = place.copies.blank, place.refuter
         else:
             copy, refuter = self._place(schema)
-        allow("script", _SCRIPT_SECONDS)
+        host("script", _SCRIPT_SECONDS)
         first, second = self._read(copy, original, "original"), self._read(copy, rewrite, "rewrite")
         if first.indexes:
             raise SqlOptError("the original must be one query without index statements")
         problem = _other_columns(first, second, names)
         if problem:
             return Verdict("refuted", reason=problem)
-        allow("instances", _PATIENCE * budget + _GRACE)
+        host("instances", _PATIENCE * budget + _GRACE)
         verdict = _on_instances(refuter, first, second, budget, seed)
         if smt and verdict.status == "tested":
-            allow("solver", _PATIENCE * budget + _GRACE)
+            host("solver", _PATIENCE * budget + _GRACE)
             verdict = _asked_solver(refuter, first, second, budget, seed, verdict)
         if data is None or verdict.status not in ("proved", "tested"):
             return verdict
-        return self._on_data(Path(data), original, rewrite, verdict, allow)
+        return self._on_data(Path(data), original, rewrite, verdict, host)
 
     def _place(self, schema: str) -> tuple[Copy, Refuter]:
         """Where scripts are read, and where pairs meet."""
@@ -121,31 +123,31 @@ class Examiner:
         except Refusal as refusal:
             raise SqlOptError(f"the {role}: {refusal.reason}") from None
 
-    def _on_data(self, path: Path, original: str, rewrite: str, verdict: Verdict, allow: Allow) -> Verdict:
+    def _on_data(self, path: Path, original: str, rewrite: str, verdict: Verdict, host: Host) -> Verdict:
         """The verdict after both have been compared on the caller's database and its twin too."""
         seconds = self._settings.reference_timeout
-        place = self._workbench.place(path, allow)
+        place = self._workbench.place(path, host)
         self._read(place.copies.blank, original, "original, on the data")
         script = self._read(place.copies.blank, rewrite, "rewrite, on the data")
         try:
-            prepared = self._workbench.prepared(place, original, allow)
+            prepared = self._workbench.prepared(place, original, host)
         except SqlOptError as error:
             return replace(verdict, status="unknown", reason=f"on the data: {error}")
         if prepared.reference is None:
             return replace(verdict, status="unknown", reason="the original takes too long on the data")
-        allow("data", 2 * seconds)
+        host("data", 2 * seconds)
         try:
-            self._workbench.prepare_nearby(place, prepared, allow)
-            with place.copies.work.transaction():
-                place.copies.work.build(script.indexes, seconds)
-                allow("data", 2 * seconds)
-                problem = difference_on(place.copies.work, prepared.reference, script, seconds)
-                if problem:
-                    return Verdict("refuted", verdict.instances, f"on the data, {problem}")
-                problem, _ = self._workbench.difference_nearby(place, prepared, script, allow)
+            self._workbench.prepare_nearby(place, prepared, host)
+            host("data", 2 * seconds)
+            copy = self._workbench.index_sets.get(place.copies.clean, script, seconds).copy
+            host("data", seconds)
+            problem = difference_on(copy, prepared.reference, script, seconds)
+            if problem:
+                return Verdict("refuted", verdict.instances, f"on the data, {problem}")
+            problem, _ = self._workbench.difference_nearby(copy, prepared, script, host, each=True, slow=inf)
             if problem:
                 return Verdict("refuted", verdict.instances + 1, f"after small changes to the data, {problem}")
-            problem = self._workbench.difference_on_twin(place, prepared, script, allow)
+            problem = self._workbench.difference_on_twin(place, prepared, script, host)
         except Refusal as refusal:
             return replace(verdict, status="unknown", reason=f"on the data: {refusal.reason}")
         if problem:

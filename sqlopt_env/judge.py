@@ -6,8 +6,9 @@ Whatever a policy writes comes back as an evaluation with an outcome; exceptions
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
@@ -17,12 +18,14 @@ import apsw
 
 from .action import parse_action
 from .databases import database_path
-from .sqlite.connection import Signature
+from .repeats import Repeats
 from .sqlite.pool import WorkerPool
 from .sqlite.sandbox import WorkerDied, WorkerOverran
+from .sqlite.snapshot import Signature
 from .types import Brief, Evaluation, Outcome, Rewrite, Settings, SqlOptError, Task, Verdict, plan_from_dict
 
 _TARGET = "sqlopt_env.trial:make_handler"
+_AHEAD = 4  # pairs of a worker that wait for it, so that a slow one does not hold up the others
 
 
 class Judge:
@@ -48,6 +51,7 @@ class Judge:
 
     def _open_pool(self) -> None:
         self._briefs: dict[tuple[Signature, str], dict[str, Any]] = {}
+        self._repeats = Repeats() if self.settings.answer_repeats else None
         self._pool = WorkerPool(self.workers, _TARGET, asdict(self.settings))
 
     def __enter__(self) -> Self:
@@ -85,7 +89,7 @@ class Judge:
         key = (Signature.of(path), task.query)
         if key not in self._briefs:
             try:
-                answer = self._pool.call({"op": "brief", "path": str(path), "query": task.query})
+                answer = self._pool.call({"op": "brief", "path": str(path), "query": task.query}, task.query)
             except (WorkerDied, WorkerOverran) as error:
                 raise SqlOptError(f"task {task.id}: preparing it failed: the worker {_end(error)}") from error
             if len(self._briefs) >= 1000:
@@ -110,6 +114,16 @@ class Judge:
             raise SqlOptError(f"an action is a text or a Rewrite, not {type(action).__name__}")
         rewrite = action if isinstance(action, Rewrite) else parse_action(action)
         path = self._path(task)
+        if self._repeats is None:
+            return self._judged(task, rewrite, path, thorough)
+        key = self._repeats.key(Signature.of(path), task, rewrite, thorough)
+        evaluation = self._repeats.find(key, task, rewrite)
+        if evaluation is None:
+            evaluation = self._judged(task, rewrite, path, thorough)
+            self._repeats.keep(key, evaluation)
+        return evaluation
+
+    def _judged(self, task: Task, rewrite: Rewrite, path: Path, thorough: bool) -> Evaluation:
         request = {
             "op": "evaluate",
             "path": str(path),
@@ -118,7 +132,7 @@ class Judge:
             "thorough": thorough,
         }
         try:
-            answer = self._checked(task, self._pool.call(request))
+            answer = self._checked(task, self._pool.call(request, task.query))
         except WorkerDied as error:
             return self._without_figures(task, rewrite, "crashed", str(error))
         except WorkerOverran as error:
@@ -126,9 +140,19 @@ class Judge:
         return self._evaluation(task, rewrite, answer)
 
     def evaluate_all(self, pairs: Iterable[tuple[Task, str | Rewrite]]) -> Iterator[Evaluation]:
-        """Evaluations in the order of the pairs, as many at a time as there are workers."""
+        """Evaluations in the order of the pairs, as many at a time as there are workers. Reads few pairs ahead."""
         with ThreadPoolExecutor(self.workers) as threads:
-            yield from threads.map(lambda pair: self.evaluate(*pair), pairs)
+            pending: deque[Future[Evaluation]] = deque()
+            try:
+                for pair in pairs:
+                    pending.append(threads.submit(self.evaluate, *pair))
+                    if len(pending) >= _AHEAD * self.workers:
+                        yield pending.popleft().result()
+                while pending:
+                    yield pending.popleft().result()
+            finally:
+                for future in pending:
+                    future.cancel()
 
     @staticmethod
     def _path(task: Task) -> Path:

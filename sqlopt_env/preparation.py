@@ -18,7 +18,9 @@ from .sqlite.copies import Copies, Copy
 from .sqlite.plan import explain
 from .sqlite.sandbox import Allow
 from .sqlite.script import Refusal, Script, read_script
-from .sqlite.timing import counting_steps, cpu_clock
+from .sqlite.steps import counting_steps
+from .sqlite.timing import cpu_clock, drain
+from .sqlite.yardstick import BASELINE_SECONDS, Timing, Yardstick
 from .types import Plan, Settings, SqlOptError
 
 INSTANCE_SEED = 0
@@ -30,7 +32,7 @@ class Prepared:
 
     `reference` is None where the original's rows could not be had; no rewrite of such a task is ever paid.
     `seconds` (CPU) and `steps` are those of the original's first run: lower bounds where it was `stopped` at its
-    budget, and then the only figures there are.
+    budget, and then the only figures there are. `timing` is what it takes in yardsticks, where these are used.
     """
 
     script: Script
@@ -40,6 +42,7 @@ class Prepared:
     stopped: bool
     seconds: float
     steps: int
+    timing: Timing | None = None
     twin: Reference | None = None  # the original's answer on the database's twin, once it was asked for
     twin_failed: bool = False
     nearby: Nearby | None = None  # the same on the real database, a little changed
@@ -67,7 +70,9 @@ def read_original(copies: Copies, refuter: Refuter, query: str, settings: Settin
     return script, explain(copies.clean.connection, script.query)
 
 
-def prepare(copies: Copies, refuter: Refuter, query: str, settings: Settings, allow: Allow) -> Prepared:
+def prepare(
+    copies: Copies, refuter: Refuter, query: str, settings: Settings, yardstick: Yardstick | None, allow: Allow
+) -> Prepared:
     """Fetches the rows of the original; one that is over its budget is run again with helpful indexes."""
     script, plan = read_original(copies, refuter, query, settings)
     allow("reference", settings.timeout)
@@ -83,10 +88,24 @@ def prepare(copies: Copies, refuter: Refuter, query: str, settings: Settings, al
             _refuse_chance(copies, script, reference, settings.timeout, allow)
     else:
         helpful = copies.helpful_indexes(script.reads)
-        reference = _with_help(copies.work, script, helpful, settings.reference_timeout, allow)
+        reference = _with_help(copies.clean, script, helpful, settings.reference_timeout, allow)
     allow("instances", 2 * settings.timeout)
     samples = refuter.samples(script, settings.instances, INSTANCE_SEED, settings.timeout)
-    return Prepared(script, plan, reference, samples, rows is None, seconds, max(count.steps, 1))
+    prepared = Prepared(script, plan, reference, samples, rows is None, seconds, max(count.steps, 1))
+    if yardstick is not None:
+        prepared.timing = _timed(copies.clean, prepared, settings, yardstick, allow)
+    return prepared
+
+
+def _timed(copy: Copy, prepared: Prepared, settings: Settings, yardstick: Yardstick, allow: Allow) -> Timing:
+    """The original in yardsticks; one that was stopped is not run again, and the time it had is a lower bound."""
+    taken = round(prepared.seconds * 1e9)
+    if prepared.stopped:
+        return yardstick.baseline(lambda: taken, taken)
+    seconds = BASELINE_SECONDS + 4 * prepared.seconds
+    allow("reference", 4 * seconds)
+    with copy.authorizer.guarded():
+        return yardstick.baseline(lambda: drain(copy.connection, prepared.script.query), taken)
 
 
 def reference_on(
@@ -104,7 +123,7 @@ def reference_on(
 
 def nearby(copies: Copies, refuter: Refuter, prepared: Prepared, settings: Settings, allow: Allow) -> Nearby:
     """Looks for a change of few rows that moves the original's answer."""
-    script, copy = prepared.script, copies.work
+    script, copy = prepared.script, copies.clean
     found = Nearby(([], []), (None, None))
     for size in SIZES[1:2] if prepared.stopped else SIZES:
         plan = disturbance(copies.clean.connection, refuter.tables, script.reads, size, INSTANCE_SEED)
@@ -144,7 +163,7 @@ def _refuse_chance(copies: Copies, script: Script, reference: Reference, seconds
     """Raises SqlOptError where the query gives another answer when rows are read in another order."""
     for way in (None, 0, 1):
         allow("reference", 2 * seconds)
-        copy = copies.work
+        copy = copies.clean
         try:
             with copy.transaction(), copy.budget(seconds):
                 if way is None:

@@ -67,7 +67,8 @@ class TrajectoryLog:
     """Appends trajectories to a JSON Lines file, each flushed before the next is judged. A context manager.
 
     A line that a kill cut off is removed when the file is opened again. One process at a time may write; a second one
-    gets a SqlOptError.
+    gets a SqlOptError, and so does an evaluation by another measure than those in the file: speedups by time and by
+    steps are not comparable.
     """
 
     def __init__(self, path: Path) -> None:
@@ -80,6 +81,7 @@ class TrajectoryLog:
             self._file.close()
             raise
         self._cut_torn_line()
+        self._measure = ""  # of the evaluations in the file, once one is known
 
     def __enter__(self) -> Self:
         return self
@@ -91,7 +93,15 @@ class TrajectoryLog:
 
     def append(self, trajectory: Trajectory) -> None:
         line = json.dumps(trajectory.to_dict())
+        measure = trajectory.evaluation.measure
         with self._writing:
+            if not self._measure:
+                first = next(self.read(), trajectory)
+                self._measure = first.evaluation.measure
+            if measure != self._measure:
+                raise SqlOptError(
+                    f"{self.path} holds figures by measure={self._measure!r}, not {measure!r}: use another file"
+                )
             self._file.write(line.encode() + b"\n")
             self._file.flush()
 

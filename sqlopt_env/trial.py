@@ -6,7 +6,7 @@ Each station either ends the trial with an outcome and a reason (Refusal) or han
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,20 @@ from .equivalence.actual import difference_on
 from .equivalence.instances.literals import brings_literals
 from .equivalence.ordering import is_ordered
 from .equivalence.refute import Refuter
+from .equivalence.tiebreak import mostly_ascending, tie_broken
+from .measurement import figures, longest, measured
 from .preparation import Prepared, read_original
-from .sqlite.copies import Copies, IndexCost
+from .sqlite.copies import Copy
 from .sqlite.plan import explain
-from .sqlite.sandbox import Allow, Handler
+from .sqlite.sandbox import Handler, Host
 from .sqlite.script import Refusal, Script, read_script
-from .sqlite.timing import Comparison, compared_steps, count_steps, cpu_clock, drain, interleave
+from .sqlite.steps import counting_steps
 from .types import Settings, SqlOptError, Verdict
 from .workbench import Place, Workbench
 
 SCRIPT_SECONDS = 2.0
 # A rewrite that small changes make so much slower remembers an answer, and computes it when it finds them.
-_FAR_SLOWER, _LEAST_NANOSECONDS = 4.0, 3_000_000
+_FAR_SLOWER, _LEAST_NANOSECONDS = 4.0, 500_000
 THOROUGH_SEED = 1  # other instances than the ones that a policy's feedback comes from
 
 
@@ -36,12 +38,12 @@ def make_handler(options: dict[str, Any]) -> Handler:
     bench = Bench(Settings(**options))
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # what it cannot read is of no concern to anyone
 
-    def handle(request: dict[str, Any], allow: Allow) -> dict[str, Any]:
+    def handle(request: dict[str, Any], host: Host) -> dict[str, Any]:
         try:
             if request["op"] == "brief":
-                return bench.brief(Path(request["path"]), request["query"], allow)
+                return bench.brief(Path(request["path"]), request["query"], host)
             return bench.evaluate(
-                Path(request["path"]), request["query"], request["script"], request["thorough"], allow
+                Path(request["path"]), request["query"], request["script"], request["thorough"], host
             )
         except SqlOptError as error:
             return {"error": str(error)}
@@ -61,9 +63,9 @@ class Bench:
         self._settings = settings
         self._workbench = Workbench(settings)
 
-    def brief(self, path: Path, query: str, allow: Allow) -> dict[str, Any]:
+    def brief(self, path: Path, query: str, host: Host) -> dict[str, Any]:
         """What may be known of a task before any rewrite."""
-        place = self._workbench.place(path, allow)
+        place = self._workbench.place(path, host)
         script, plan = read_original(place.copies, place.refuter, query, self._settings)
         return {
             "schema": place.copies.schema,
@@ -72,17 +74,18 @@ class Bench:
             "row_counts": place.copies.row_counts,
         }
 
-    def evaluate(self, path: Path, query: str, text: str, thorough: bool, allow: Allow) -> dict[str, Any]:
+    def evaluate(self, path: Path, query: str, text: str, thorough: bool, host: Host) -> dict[str, Any]:
         """One trial, from the text of a script to an outcome."""
-        place = self._workbench.place(path, allow)
-        prepared = self._workbench.prepared(place, query, allow)
+        place = self._workbench.place(path, host)
+        prepared = self._workbench.prepared(place, query, host)
+        apsw.hard_heap_limit(apsw.memory_used() + self._settings.memory_bytes)
         found: dict[str, Any] = {"plan_before": asdict(prepared.plan)}
         try:
-            allow("script", SCRIPT_SECONDS)
+            host("script", SCRIPT_SECONDS)
             blank = place.copies.blank
             script = read_script(blank.connection, blank.authorizer, text, self._settings)
             found |= {"indexes": script.indexes, "query": script.query}
-            self._try(place, prepared, script, thorough, found, allow)
+            self._try(place, prepared, script, thorough, found, host)
         except Refusal as refusal:
             found |= _ended(refusal.outcome, refusal.reason)
         except (MemoryError, apsw.NoMemError):
@@ -98,7 +101,7 @@ class Bench:
         script: Script,
         thorough: bool,
         found: dict[str, Any],
-        allow: Allow,
+        host: Host,
     ) -> None:
         settings, copies = self._settings, place.copies
         if script.columns != prepared.script.columns:
@@ -111,22 +114,25 @@ class Bench:
                 f"the original's rows could not be had within {settings.reference_timeout:g} s, even with indexes",
             )
         novel = brings_literals(prepared.script.query, script)
-        instances = self._search(place.refuter, prepared, script, thorough, novel, found, allow)
-        self._workbench.prepare_nearby(place, prepared, allow)
-        allow("index", settings.timeout)
-        with copies.work.transaction():
-            cost = copies.work.build(script.indexes, settings.timeout)
-            found |= {"index_seconds": cost.amount, "index_bytes": cost.bytes}
-            seen = self._check(copies, prepared, script, instances, found, allow)
-            if thorough or novel:
-                self._compare_on_twin(place, prepared, script, instances, found, allow)
-            found["plan_after"] = asdict(explain(copies.work.connection, script.query))
-            figures = self._priced(prepared, self._measure(copies, prepared, script, seen, allow), cost)
-            if thorough or novel or figures["outcome"] == "improved":
-                nearby = self._compare_nearby(place, prepared, script, instances, found, allow)
-                if nearby > max(_FAR_SLOWER * seen, prepared.seconds * 1e9 / 2, _LEAST_NANOSECONDS):
-                    figures |= _ended("equivalent", "the same rows, but fast on these very data only: no gain shown")
-            found |= figures
+        instances = self._search(place.refuter, prepared, script, thorough, novel, found, host)
+        host("index", settings.timeout)
+        indexes = self._workbench.index_sets.get(copies.clean, script, settings.timeout)
+        copy = indexes.copy
+        found |= {"index_seconds": indexes.cost.amount, "index_bytes": indexes.cost.bytes}
+        steps = self._check(copy, prepared, script, instances, found, host)
+        seen = copy.seen
+        if thorough or novel:
+            self._compare_on_twin(place, prepared, script, instances, found, host)
+        found["plan_after"] = asdict(explain(copy.connection, script.query))
+        host("time", longest(settings))
+        comparison = measured(prepared, copies.clean, copy, script, steps, settings, self._workbench.yardstick)
+        outcome = figures(prepared, comparison, indexes, settings)
+        if thorough or novel or outcome["outcome"] == "improved":
+            each = thorough or novel
+            self._check_order(copy, prepared, script, thorough, instances, found, host)
+            if self._remembers(place, copy, prepared, script, instances, seen, each, found, host):
+                outcome |= _ended("equivalent", "the same rows, but fast on these very data only: no gain shown")
+        found |= outcome
 
     def _search(
         self,
@@ -136,7 +142,7 @@ class Bench:
         thorough: bool,
         novel: bool,
         found: dict[str, Any],
-        allow: Allow,
+        host: Host,
     ) -> int:
         """The same rows on small databases? On how many.
 
@@ -144,10 +150,11 @@ class Bench:
         """
         settings, original = self._settings, prepared.script
         seconds = settings.timeout
-        allow("instances", 3 * seconds)
+        host("instances", seconds)
         search = refuter.compare(original, script, prepared.samples, seconds)
         agreed = search.agreed
         if search.witness is None and search.finished and (thorough or novel):
+            host("instances", seconds)
             count = settings.thorough_instances if thorough else 2 * settings.instances
             search = refuter.search(original, script, count, THOROUGH_SEED, seconds)
             agreed += search.agreed
@@ -164,19 +171,18 @@ class Bench:
 
     def _check(
         self,
-        copies: Copies,
+        copy: Copy,
         prepared: Prepared,
         script: Script,
         instances: int,
         found: dict[str, Any],
-        allow: Allow,
+        host: Host,
     ) -> int:
-        """The same rows on the real database? The CPU nanoseconds that it took to see."""
+        """The same rows on the real database? The steps that it took to see."""
         assert prepared.reference is not None
-        allow("check", self._settings.timeout)
-        start = cpu_clock()
-        problem = difference_on(copies.work, prepared.reference, script, self._settings.timeout)
-        seen = cpu_clock() - start
+        host("check", self._settings.timeout)
+        with counting_steps(copy.connection) as count:
+            problem = difference_on(copy, prepared.reference, script, self._settings.timeout)
         if len(prepared.reference.rows) > 1 and is_ordered(prepared.script.query) and not is_ordered(script.query):
             problem = problem or "the rewrite has no ORDER BY, as the original has: the order of its rows is chance"
         if problem:
@@ -184,21 +190,58 @@ class Bench:
             raise Refusal("refuted", problem)
         reason = f"equal results on the real database and {instances} small ones"
         found["verdict"] = asdict(Verdict("tested", instances + 1, reason))
-        return seen
+        return max(count.steps, 1)
 
-    def _compare_nearby(
-        self, place: Place, prepared: Prepared, script: Script, instances: int, found: dict[str, Any], allow: Allow
-    ) -> int:
-        """The same rows on the real database, a little changed? The CPU nanoseconds that it took to see.
+    def _check_order(
+        self,
+        copy: Copy,
+        prepared: Prepared,
+        script: Script,
+        thorough: bool,
+        instances: int,
+        found: dict[str, Any],
+        host: Host,
+    ) -> None:
+        """Does the rewrite's own ORDER BY ask for the order, or is it the luck of an index?"""
+        reference = prepared.reference
+        assert reference is not None
+        if len(reference.rows) < 2 or reference.strict or not is_ordered(prepared.script.query):
+            return
+        against = mostly_ascending(reference.rows)
+        for descending in (against, not against) if thorough else (against,):
+            host("order", self._settings.timeout)
+            query = tie_broken(script.query, script.columns, descending=descending)
+            if query and difference_on(copy, reference, replace(script, query=query), self._settings.timeout):
+                problem = "its ORDER BY says less than the original's: the order of its rows is chance"
+                found["verdict"] = asdict(Verdict("refuted", instances, problem))
+                raise Refusal("refuted", problem)
 
-        To be called where the rewrite's indexes are.
+    def _remembers(
+        self,
+        place: Place,
+        copy: Copy,
+        prepared: Prepared,
+        script: Script,
+        instances: int,
+        seen: int,
+        each: bool,
+        found: dict[str, Any],
+        host: Host,
+    ) -> bool:
+        """Does the rewrite know its answer by heart? On the real database, a little changed, it is wrong or slow then.
+
+        `seen` is the CPU nanoseconds that its rows took before.
         """
-        problem, slowest = self._workbench.difference_nearby(place, prepared, script, allow)
+        self._workbench.prepare_nearby(place, prepared, host)
+        # Far slower than before, or as if it computed the original's answer besides.
+        slow = min(_FAR_SLOWER * seen, seen + prepared.seconds * 1e9 / 2)
+        slow = max(slow, seen + _LEAST_NANOSECONDS)
+        problem, taken = self._workbench.difference_nearby(copy, prepared, script, host, each=each, slow=slow)
         if problem:
             problem = f"after small changes to the real database, {problem}"
             found["verdict"] = asdict(Verdict("refuted", instances + 1, problem))
             raise Refusal("refuted", problem)
-        return slowest
+        return taken > slow
 
     def _compare_on_twin(
         self,
@@ -207,68 +250,16 @@ class Bench:
         script: Script,
         instances: int,
         found: dict[str, Any],
-        allow: Allow,
+        host: Host,
     ) -> None:
         """The same rows on a database as large as the real one, but with other contents?"""
-        problem = self._workbench.difference_on_twin(place, prepared, script, allow)
+        problem = self._workbench.difference_on_twin(place, prepared, script, host)
         if problem:
             problem = f"on a twin of the database, of its size but with other contents, {problem}"
             found["verdict"] = asdict(Verdict("refuted", instances + 1, problem))
             raise Refusal("refuted", problem)
         reason = f"equal results on the real database, its twin and {instances} small ones"
         found["verdict"] = asdict(Verdict("tested", instances + 2, reason))
-
-    def _measure(self, copies: Copies, prepared: Prepared, script: Script, seen: int, allow: Allow) -> Comparison:
-        """How much faster? `seen` is how long the rewrite took before."""
-        settings = self._settings
-        seconds = settings.measure_seconds + 4 * settings.timeout
-        allow("time", seconds)
-        work = copies.work
-        # Two copies of a database lie differently in memory, which alone can make 2 %: use one where one will do.
-        clean = copies.clean if script.indexes else work
-        original, stopped_after = prepared.script.query, round(prepared.seconds * 1e9)
-        with (
-            clean.budget(seconds),
-            work.budget(seconds),
-            clean.authorizer.guarded(),
-            work.authorizer.guarded(),
-        ):
-            try:
-                if settings.measure == "steps":
-                    return compared_steps(prepared.steps, count_steps(work.connection, script.query))
-                return interleave(
-                    # An original over its budget is not run again: the time it had is a lower bound.
-                    lambda: stopped_after if prepared.stopped else drain(clean.connection, original),
-                    lambda: drain(work.connection, script.query),
-                    settings.measure_seconds,
-                    seen,
-                )
-            except apsw.InterruptError:
-                raise Refusal("timeout", f"the rewrite runs longer than {settings.timeout:g} s") from None
-
-    def _priced(self, prepared: Prepared, comparison: Comparison, cost: IndexCost) -> dict[str, Any]:
-        """The figures of an evaluation, with the indexes charged."""
-        charged = comparison.rewrite + cost.amount / self._settings.amortize_over
-        improved = comparison.low > 1.0
-        at_least = "at least " if prepared.stopped else ""
-        interval = f"{_times(comparison.low)} to {_times(comparison.high)}"
-        return {
-            "outcome": "improved" if improved else "equivalent",
-            "reason": f"the same rows, {at_least}{_times(comparison.speedup)} times as fast ({interval})"
-            + ("" if improved else ": no gain shown"),
-            "speedup": comparison.speedup,
-            "speedup_interval": (comparison.low, comparison.high),
-            # By way of the ratio of the rounds, which a drift of the machine between them does not touch.
-            "effective_speedup": comparison.speedup * comparison.rewrite / charged,
-            "baseline_seconds": comparison.original,
-            "baseline_is_lower_bound": prepared.stopped,
-            "rewrite_seconds": comparison.rewrite,
-            "rounds": comparison.rounds,
-        }
-
-
-def _times(ratio: float) -> str:
-    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.1g}"
 
 
 def _columns(script: Script) -> str:

@@ -22,7 +22,7 @@ Outcome = Literal[
 OUTCOMES: tuple[str, ...] = get_args(Outcome)
 
 Status = Literal["proved", "tested", "refuted", "invalid", "unknown"]
-Measure = Literal["time", "steps"]
+Measure = Literal["time", "steps", "interleaved"]
 
 
 class SqlOptError(Exception):
@@ -98,8 +98,11 @@ class Verdict:
 class Settings:
     """How a judge judges. Everything that can change an evaluation is here."""
 
+    # "time": CPU time in units of a yardstick, the original once a task. "interleaved": original and rewrite in turn,
+    # dearer, for final figures. "steps": SQLite's virtual-machine steps, the same number at every run, which misjudge
+    # sorting, LIKE and wide rows. Figures of different measures must not meet in one set of data.
     measure: Measure = "time"
-    timeout: float = 2.0  # seconds that one execution, or one index build, may take
+    timeout: float = 2.0  # seconds that one execution, or building the indexes, may take
     reference_timeout: float = 30.0  # seconds for the rows of an original that is over `timeout`, with indexes
     measure_seconds: float = 3.0  # seconds after which no further round of timing begins
     instances: int = 16  # small databases on which every rewrite is compared with the original
@@ -110,6 +113,8 @@ class Settings:
     memory_bytes: int = 2 * 2**30  # beyond the database itself
     cell_bytes: int = 2**20  # the longest text or blob, SQLITE_LIMIT_LENGTH
     script_bytes: int = 64 * 2**10
+    cache_bytes: int = 2**30  # copies of databases with the indexes that were built on them, of one worker
+    answer_repeats: bool = False  # a script that was judged before gets its evaluation again, marked `repeated`
 
     def __post_init__(self) -> None:
         if self.measure not in get_args(Measure):
@@ -131,10 +136,13 @@ class Settings:
             ("memory_bytes", 2**26, 2**50),
             ("cell_bytes", 100, 10**9),
             ("script_bytes", 1, 10**9),
+            ("cache_bytes", 0, 2**50),
         ):
             value = getattr(self, name)
             if not (type(value) is int and smallest <= value <= largest):
                 raise SqlOptError(f"{name} must be a whole number from {smallest:,} to {largest:,}, not {value!r}")
+        if not isinstance(self.answer_repeats, bool):
+            raise SqlOptError(f"answer_repeats must be True or False, not {self.answer_repeats!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +169,7 @@ class Evaluation:
     reason: str
     rewrite: Rewrite
     verdict: Verdict | None = None
-    speedup: float | None = None  # original / rewrite, the median of interleaved rounds
+    speedup: float | None = None  # original / rewrite, the median of several rounds
     speedup_interval: tuple[float, float] | None = None  # 95 %
     effective_speedup: float | None = None  # original / (rewrite + index build / amortize_over)
     baseline_seconds: float | None = None  # the original, once
@@ -174,6 +182,7 @@ class Evaluation:
     rounds: int = 0
     measure: Measure = "time"
     sqlite_version: str = ""
+    repeated: bool = False  # the evaluation of an earlier, equal script (see Settings.answer_repeats)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -1,4 +1,4 @@
-"""What a worker keeps between requests: copies of databases, their twins, and prepared tasks."""
+"""What a worker keeps between requests: copies of databases, with and without indexes, twins, and prepared tasks."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from .equivalence.refute import Refuter
 from .equivalence.twin import make_twin
 from .equivalence.twin.disturbance import apply
 from .preparation import Prepared, nearby, prepare, reference_on
-from .sqlite.connection import Signature
 from .sqlite.copies import Copies, Copy
-from .sqlite.sandbox import Allow, limit_process
+from .sqlite.host import Host
+from .sqlite.index_sets import IndexSets
+from .sqlite.limits import limit_process
 from .sqlite.script import Refusal, Script
-from .sqlite.timing import cpu_clock
+from .sqlite.snapshot import Signature
+from .sqlite.yardstick import Yardstick
 from .types import Settings
 
 LOAD_SECONDS_PER_GIB = 60.0
 TWIN_SECONDS = 60.0
 TWIN_SEED = 0
 DATABASES_KEPT, TASKS_KEPT, ROWS_KEPT = 2, 64, 1_000_000  # rows of all prepared tasks together
-_SIZES_HELD = 4  # memory that one database takes, in sizes of its file: three copies and their indexes
+_SIZES_HELD = 6  # memory that one database takes, in sizes of its file: copies, their indexes, its twin
 
 
 @dataclass(slots=True)
@@ -36,10 +38,12 @@ class Place:
     refuter: Refuter
     twin: Copy | None = None
 
-    def close(self) -> None:
+    def close(self, sets: IndexSets) -> None:
+        sets.forget(self.copies.clean)
         self.copies.close()
         if self.twin is not None:
-            self.twin.connection.close(True)
+            sets.forget(self.twin)
+            self.twin.close()
 
 
 class Workbench:
@@ -47,81 +51,94 @@ class Workbench:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.yardstick = Yardstick() if settings.measure == "time" else None
+        self.index_sets = IndexSets(settings, self.yardstick)
         self._places: OrderedDict[Signature, Place] = OrderedDict()
         self._tasks: OrderedDict[tuple[Signature, str], Prepared] = OrderedDict()
 
-    def place(self, path: Path, allow: Allow) -> Place:
+    def place(self, path: Path, host: Host) -> Place:
         """The database in this file, as it is now."""
-        signature = Signature.of(path)
+        signature = host.signature(path)
         if signature not in self._places:
             while len(self._places) >= DATABASES_KEPT:
                 old, place = self._places.popitem(last=False)
-                place.close()
+                place.close(self.index_sets)
                 for key in [key for key in self._tasks if key[0] == old]:
                     del self._tasks[key]
-            allow("load", 10.0 + LOAD_SECONDS_PER_GIB * signature.size / 2**30)
-            memory = self._settings.memory_bytes + _SIZES_HELD * signature.size
-            limit_process(memory)
-            apsw.hard_heap_limit(sum(key.size for key in self._places) * _SIZES_HELD + memory)
-            copies = Copies(path, self._settings)
+            host("load", 10.0 + LOAD_SECONDS_PER_GIB * signature.size / 2**30)
+            apsw.hard_heap_limit(0)
+            with host.database(path) as image:
+                signature = image.signature  # the file may have changed since
+                sizes = signature.size + sum(known.size for known in self._places)
+                limit_process(self._settings.cache_bytes + self._settings.memory_bytes + _SIZES_HELD * sizes)
+                copies = Copies(image, self._settings)
             self._places[signature] = Place(signature, copies, Refuter(copies.instance, copies.indexed))
+            host.checkpoint()
         self._places.move_to_end(signature)
         return self._places[signature]
 
-    def prepared(self, place: Place, query: str, allow: Allow) -> Prepared:
+    def prepared(self, place: Place, query: str, host: Host) -> Prepared:
         """The task on this database; raises SqlOptError for a query that cannot be one."""
         key = (place.signature, query)
         if key not in self._tasks:
-            self._tasks[key] = prepare(place.copies, place.refuter, query, self._settings, allow)
+            self._tasks[key] = prepare(place.copies, place.refuter, query, self._settings, self.yardstick, host)
             while len(self._tasks) > 1 and (len(self._tasks) > TASKS_KEPT or self._rows_kept() > ROWS_KEPT):
                 self._tasks.popitem(last=False)
         self._tasks.move_to_end(key)
         return self._tasks[key]
 
-    def difference_on_twin(self, place: Place, prepared: Prepared, rewrite: Script, allow: Allow) -> str:
+    def difference_on_twin(self, place: Place, prepared: Prepared, rewrite: Script, host: Host) -> str:
         """How the rewrite's answer on the database's twin differs from the original's, or "".
 
         Raises Refusal where either could not be had.
         """
         settings = self._settings
         if place.twin is None:
-            allow("twin", TWIN_SECONDS)
+            host("twin", TWIN_SECONDS)
             place.twin = Copy(make_twin(place.copies.clean.connection, TWIN_SEED), settings)
         if prepared.twin is None and not prepared.twin_failed:
             helpful = place.copies.helpful_indexes(prepared.script.reads)
-            prepared.twin = reference_on(place.twin, prepared.script, helpful, settings, allow)
+            prepared.twin = reference_on(place.twin, prepared.script, helpful, settings, host)
             prepared.twin_failed = prepared.twin is None
         if prepared.twin is None:
             raise Refusal("unverified", "the original's rows on a twin of the database could not be had in time")
-        allow("twin", 2 * settings.timeout)
-        with place.twin.transaction():
-            place.twin.build(rewrite.indexes, settings.timeout)
-            return difference_on(place.twin, prepared.twin, rewrite, settings.timeout)
+        host("twin", 2 * settings.timeout)
+        copy = self.index_sets.get(place.twin, rewrite, settings.timeout).copy
+        return difference_on(copy, prepared.twin, rewrite, settings.timeout)
 
-    def difference_nearby(self, place: Place, prepared: Prepared, rewrite: Script, allow: Allow) -> tuple[str, int]:
+    def difference_nearby(
+        self, copy: Copy, prepared: Prepared, rewrite: Script, host: Host, *, each: bool, slow: float
+    ) -> tuple[str, int]:
         """How the rewrite's answer differs from the original's after small changes to the real database, or "", and
         the CPU nanoseconds that the slower of its runs took.
 
-        To be called after `prepare_nearby` and inside a transaction on `place.copies.work`, where the rewrite's
-        indexes are; changes it.
+        To be called after `prepare_nearby`, with a copy that has the rewrite's indexes. Compares after `each` of the
+        changes, or after all of them. What takes longer than `slow` nanoseconds is run again, and the better counts.
         """
         assert prepared.nearby is not None
-        allow("nearby", 3 * self._settings.timeout)
-        work, slowest = place.copies.work, 0
-        for step, reference in zip(prepared.nearby.steps, prepared.nearby.references, strict=True):
-            apply(work.connection, step)
-            if reference is not None:
-                start = cpu_clock()
-                problem = difference_on(work, reference, rewrite, self._settings.timeout)
-                slowest = max(slowest, cpu_clock() - start)
+        seconds, slowest = self._settings.timeout, 0
+        stages = list(zip(prepared.nearby.steps, prepared.nearby.references, strict=True))
+        with copy.transaction():
+            for number, (step, reference) in enumerate(stages, 1):
+                apply(copy.connection, step)
+                if reference is None or (number < len(stages) and not each and stages[-1][1] is not None):
+                    continue
+                host("nearby", seconds)
+                problem = difference_on(copy, reference, rewrite, seconds)
                 if problem:
-                    return problem, slowest
+                    return problem, copy.seen
+                taken = copy.seen
+                if taken > slow:
+                    host("nearby", seconds)
+                    difference_on(copy, reference, rewrite, seconds)
+                    taken = min(taken, copy.seen)
+                slowest = max(slowest, taken)
         return "", slowest
 
-    def prepare_nearby(self, place: Place, prepared: Prepared, allow: Allow) -> None:
+    def prepare_nearby(self, place: Place, prepared: Prepared, host: Host) -> None:
         """Has the original's answers on the real database, a little changed, ready."""
         if prepared.nearby is None:
-            prepared.nearby = nearby(place.copies, place.refuter, prepared, self._settings, allow)
+            prepared.nearby = nearby(place.copies, place.refuter, prepared, self._settings, host)
 
     def _rows_kept(self) -> int:
         references = [reference for task in self._tasks.values() for reference in (task.reference, task.twin)]

@@ -23,9 +23,10 @@ ALLOWED = {
     "sqlopt_env.workbench": {
         "sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.equivalence", "sqlopt_env.preparation",
     },
+    "sqlopt_env.measurement": {"sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.preparation"},
     "sqlopt_env.trial": {
         "sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.equivalence", "sqlopt_env.preparation",
-        "sqlopt_env.workbench",
+        "sqlopt_env.workbench", "sqlopt_env.measurement",
     },
     "sqlopt_env.examination": {
         "sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.equivalence", "sqlopt_env.workbench",

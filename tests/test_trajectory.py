@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,16 @@ def test_a_torn_line_is_cut_and_writing_goes_on(tmp_path: Path, lost: int) -> No
 def test_one_process_at_a_time_may_write(tmp_path: Path) -> None:
     with TrajectoryLog(tmp_path / "log.jsonl"), pytest.raises(SqlOptError, match="another process is writing"):
         TrajectoryLog(tmp_path / "log.jsonl")
+
+
+def test_figures_of_different_measures_do_not_meet_in_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    by_time = trajectory(0)
+    by_steps = replace(by_time, evaluation=replace(by_time.evaluation, measure="steps"))
+    with TrajectoryLog(path) as log:
+        log.append(by_time)
+    with TrajectoryLog(path) as log:
+        with pytest.raises(SqlOptError, match="holds figures by measure='time', not 'steps': use another file"):
+            log.append(by_steps)
+        log.append(by_time)
+    assert len(list(read_trajectories(path))) == 2

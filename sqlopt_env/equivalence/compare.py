@@ -36,15 +36,19 @@ class TieGroup:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The original's result. `groups` is None where order does not matter, else the tie groups in order."""
+    """The original's result. `groups` is None where order does not matter, else the tie groups in order.
+
+    `strict`: which rows tie could not be found out, and this very order is demanded.
+    """
 
     rows: Sequence[Row]
     groups: Sequence[TieGroup] | None = None
+    strict: bool = False
 
 
 def strictly_ordered(rows: Sequence[Row]) -> Reference:
     """A reference whose rows must come in this very order."""
-    return Reference(rows, [TieGroup(1, (row,)) for row in rows])
+    return Reference(rows, [TieGroup(1, (row,)) for row in rows], strict=True)
 
 
 def difference(reference: Reference, rows: Iterable[Row]) -> str:

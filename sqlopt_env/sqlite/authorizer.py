@@ -28,6 +28,13 @@ FUNCTIONS = frozenset(
     """.split()
 )
 _RESERVED = ("sqlite_", "pragma_")
+# Table-valued functions that SQLite may have, some of which it lists only once they are used.
+_TABLE_FUNCTIONS = frozenset(
+    """
+    bytecode carray completion csv dbstat fsdir fts3tokenize fts4aux fts5vocab generate_series json_each json_tree
+    jsonb_each jsonb_tree sqlite_dbdata sqlite_dbptr sqlite_stmt tables_used wholenumber zipfile
+    """.split()
+)
 
 
 class Authorizer:
@@ -44,7 +51,8 @@ class Authorizer:
         # With the tables that a virtual table keeps behind it: SQLite reads them on its behalf.
         listed = connection.execute("PRAGMA main.table_list").fetchall()
         self._known = {str(row[1]).lower() for row in listed if not str(row[1]).startswith(_RESERVED)}
-        self._modules = {name.lower() for (name,) in connection.execute("PRAGMA module_list")}
+        self._indexable = {str(row[1]).lower() for row in listed if row[2] == "table"} & self._known
+        self._modules = {name.lower() for (name,) in connection.execute("PRAGMA module_list")} | _TABLE_FUNCTIONS
         self._guarding = False
         self._own = ""
         connection.authorizer = self
@@ -92,7 +100,7 @@ class Authorizer:
                 return "" if self._may_read(one, two) else f"reading {one}"
             case apsw.SQLITE_FUNCTION:
                 return "" if two.lower() in FUNCTIONS or two == self._own else f"the function {two}()"
-            case apsw.SQLITE_CREATE_INDEX if database == "main" and two.lower() in self._known:
+            case apsw.SQLITE_CREATE_INDEX if database == "main" and two.lower() in self._indexable:
                 return ""
             case apsw.SQLITE_REINDEX if database == "main" and apsw.SQLITE_CREATE_INDEX in self.actions:
                 return ""

@@ -8,36 +8,79 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
 import apsw
 
 from ..types import Settings
 from .authorizer import Authorizer
-from .connection import all_columns, blank_copy, open_copy, quoted, row_counts, schema_text, set_limits
+from .connection import (
+    all_columns,
+    blank_copy,
+    memory_connection,
+    open_copy,
+    quoted,
+    row_counts,
+    schema_text,
+    set_limits,
+)
 from .script import Refusal
-from .timing import count_steps, cpu_clock
+from .snapshot import Image
+from .steps import count_steps
+from .timing import cpu_clock
 
 _STEPS_BETWEEN_LOOKS = 4000  # virtual-machine steps between two looks at the clock; costs less than 1 %
-_CHUNK = 256
+_FIRST_CHUNK, _CHUNK, _CHUNK_BYTES = 16, 256, 2**22  # rows that are fetched at a time, and about how much
 
 
 @dataclass(frozen=True, slots=True)
 class IndexCost:
-    """What the indexes of a script cost: `amount` in CPU seconds, or in millions of steps."""
+    """What the indexes of a script cost: `amount` in CPU seconds, or in millions of steps.
+
+    `yard` is what the yardstick took beside it: the amount may be charged when the machine runs at another speed.
+    """
 
     amount: float
     bytes: int
+    yard: float = 1.0
+
+    def at(self, yard: float) -> float:
+        """The amount at the speed at which the yardstick takes so long."""
+        return self.amount * yard / self.yard
 
 
 class Copy:
-    """A connection to a private copy, with its authorizer and limits."""
+    """A connection to a private copy, with its authorizer and limits.
+
+    `seen` is the CPU nanoseconds that SQLite took for the rows that were last read to their end.
+    """
 
     def __init__(self, connection: apsw.Connection, settings: Settings) -> None:
         self.connection = connection
+        self.seen = 0
         self._settings = settings
         set_limits(connection, settings)
         self.authorizer = Authorizer(connection)
+
+    def duplicate(self) -> Copy:
+        """Another copy of the same database."""
+        twin = memory_connection()
+        with twin.backup("main", self.connection, "main") as backup:
+            backup.step(-1)
+        copy = Copy(twin, self._settings)
+        copy.hold_all()
+        return copy
+
+    def hold_all(self) -> None:
+        """Keeps the whole database in the cache: SQLite's default of 2 MB makes every scan of a larger table miss."""
+        self.connection.pragma("cache_size", int(self.connection.pragma("page_count")) + 50_000)
+
+    @property
+    def bytes(self) -> int:
+        """The size of the database."""
+        return int(self.connection.pragma("page_count")) * int(self.connection.pragma("page_size"))
+
+    def close(self) -> None:
+        self.connection.close(True)
 
     @contextmanager
     def budget(self, seconds: float) -> Iterator[None]:
@@ -55,18 +98,24 @@ class Copy:
         A statement that is not `cached` has counters that begin at zero.
         """
         cursor = self.connection.cursor()
-        count = size = 0
+        count = size = spent = 0
         try:
             with self.authorizer.guarded():
+                start, next_rows = cpu_clock(), _FIRST_CHUNK
                 cursor.execute(query, can_cache=cached)
-                while chunk := list(islice(cursor, _CHUNK)):
+                while chunk := list(islice(cursor, next_rows)):
+                    spent += cpu_clock() - start
                     count += len(chunk)
-                    size += len(marshal.dumps(chunk, 2))
+                    taken = len(marshal.dumps(chunk, 2))
+                    size += taken
+                    next_rows = max(1, min(_CHUNK, _CHUNK_BYTES * len(chunk) // taken))
                     if count > self._settings.max_rows:
                         raise Refusal("memory", f"it returns more than {self._settings.max_rows:,} rows")
                     if size > self._settings.max_result_bytes:
                         raise Refusal("memory", f"it returns more than {self._settings.max_result_bytes:,} bytes")
                     yield from chunk
+                    start = cpu_clock()
+                self.seen = spent + cpu_clock() - start
         finally:
             cursor.close(True)
 
@@ -122,21 +171,16 @@ class Copy:
 class Copies:
     """The copies of one database.
 
-    `clean` never has an index added: originals run there. On `work` a rewrite's indexes are built inside a transaction
-    that is rolled back. `blank` has the schema without rows: scripts are read there. `instance` and `indexed` have it
-    too, and are filled with small databases.
+    Queries run on `clean`; what is changed there is rolled back. `blank` has the schema without rows: scripts are read
+    there. `instance` and `indexed` have it too, and are filled with small databases.
     """
 
-    def __init__(self, path: Path, settings: Settings) -> None:
-        source = open_copy(path)
+    def __init__(self, image: Image, settings: Settings) -> None:
+        source = open_copy(image)
         self.clean = Copy(source, settings)
-        twin = open_copy(path)
-        self.work = Copy(twin, settings)
+        self.clean.hold_all()
         self.blank = Copy(blank_copy(source), settings)
         self.instance, self.indexed = (Copy(blank_copy(source), settings) for _ in range(2))
-        for copy in (self.clean, self.work):
-            # All of it in the cache: SQLite's default of 2 MB makes every scan of a larger table miss.
-            copy.connection.pragma("cache_size", int(source.pragma("page_count")) + 50_000)
         self.row_counts = row_counts(source)
         self.schema = schema_text(source, self.row_counts)
 
@@ -151,8 +195,8 @@ class Copies:
         ]
 
     def close(self) -> None:
-        for copy in (self.clean, self.work, self.blank, self.instance, self.indexed):
-            copy.connection.close(True)
+        for copy in (self.clean, self.blank, self.instance, self.indexed):
+            copy.close()
 
 
 def failure(error: apsw.Error) -> Refusal:

@@ -6,21 +6,34 @@ refusal costs about a millisecond and never touches a row.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 import apsw
 
 from ..types import Outcome, Settings
 from .authorizer import Authorizer
+from .connection import quoted
+
+_LONGEST_REASON = 400  # characters; SQLite's messages may quote a whole script
+MOST_INDEXES = 64
 
 
 class Refusal(Exception):
-    """Ends a trial with an outcome and a one-line reason that a policy can learn from."""
+    """Ends a trial with an outcome and a reason that a policy can learn from, made one short line."""
 
     def __init__(self, outcome: Outcome, reason: str) -> None:
+        reason = one_line(reason)
         super().__init__(reason)
         self.outcome = outcome
         self.reason = reason
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks and control characters, cut where it is too long for a reason."""
+    text = text[: 2 * _LONGEST_REASON] if len(text) > 2 * _LONGEST_REASON else text
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return text if len(text) <= _LONGEST_REASON else text[: _LONGEST_REASON - 4] + " ..."
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +44,7 @@ class Script:
     query: str
     names: tuple[str, ...]  # of its columns
     reads: frozenset[tuple[str, str]]  # (table, column) of what the query reads
+    index_key: tuple[str, ...] = ()  # equal for scripts whose indexes are the same but for their names
 
     @property
     def columns(self) -> int:
@@ -47,13 +61,10 @@ def read_script(blank: apsw.Connection, authorizer: Authorizer, text: str, setti
     reader = _Reader(blank, authorizer)
     blank.execute("BEGIN")
     try:
-        known = _unique_indexes(blank)
+        last = int(str(blank.execute("SELECT max(rowid) FROM main.sqlite_schema").get or 0))
         with authorizer.guarded():
             script = reader.read(text)
-        if _unique_indexes(blank) - known:
-            reason = "a UNIQUE index would add a constraint that the schema does not declare: use CREATE INDEX"
-            raise Refusal("forbidden", reason)
-        return script
+        return replace(script, index_key=_index_key(blank, last, script.query)) if script.indexes else script
     except UnicodeEncodeError:
         raise Refusal("invalid", "the script is not valid Unicode") from None
     finally:
@@ -121,11 +132,13 @@ class _Reader:
             raise Refusal("forbidden", "EXPLAIN is not allowed: the last statement must be the query itself")
         if self._query is not None:
             raise Refusal("invalid", "the query must be the last statement, and the only one")
-        # An index that is there already does nothing, and tells the authorizer nothing; so does VACUUM, which fails
-        # inside the transaction that this runs in.
+        # An index that is there already does nothing, and tells the authorizer nothing; so do VACUUM, and dropping what
+        # is not there.
         self._silent = not actions and not cursor.is_readonly
-        if apsw.SQLITE_CREATE_INDEX in actions or self._silent:
+        if apsw.SQLITE_CREATE_INDEX in actions or (self._silent and _CREATE_INDEX.match(_bare(sql))):
             self._indexes.append(_bare(sql))
+            if len(self._indexes) > MOST_INDEXES:
+                raise Refusal("forbidden", f"it has more than {MOST_INDEXES} index statements")
             return True
         if not cursor.is_readonly or apsw.SQLITE_SELECT not in actions:
             raise Refusal("forbidden", _ONLY)
@@ -135,15 +148,45 @@ class _Reader:
         return False
 
 
+_BEFORE = re.compile(r"(?:[; \t\n\f\r]|--[^\n]*(?:\n|\Z)|/\*.*?\*/)+", re.DOTALL)
+_CREATE_INDEX = re.compile(r"CREATE\s+(UNIQUE\s+)?INDEX\b", re.IGNORECASE)
+
+
 def _bare(statement: str) -> str:
-    return statement.strip().rstrip(";").rstrip()
+    """The statement without what SQLite passes over before it, and without a semicolon."""
+    before = _BEFORE.match(statement)
+    return statement[before.end() if before else 0 :].rstrip("; \t\n\f\r")
 
 
-def _unique_indexes(connection: apsw.Connection) -> set[str]:
-    return {
-        name
-        for (name,) in connection.execute(
-            "SELECT m.name FROM main.sqlite_schema AS m, pragma_index_list(m.tbl_name) AS l"
-            " WHERE m.type = 'index' AND l.name = m.name AND l.\"unique\""
-        )
-    }
+def _index_key(blank: apsw.Connection, last: int, query: str) -> tuple[str, ...]:
+    """One text for every index that has been made since the schema had `last` entries, as SQLite understood it."""
+    names_matter = "indexed" in query.lower()  # INDEXED BY
+    made = blank.execute(
+        'SELECT m.name, m.tbl_name, m.sql, l."unique", l.partial FROM main.sqlite_schema AS m,'
+        " pragma_index_list(m.tbl_name) AS l WHERE m.rowid > ? AND l.name = m.name ORDER BY m.rowid",
+        (last,),
+    ).fetchall()
+    key = []
+    for name, table, sql, unique, partial in made:
+        if unique:
+            reason = "a UNIQUE index would add a constraint that the schema does not declare: use CREATE INDEX"
+            raise Refusal("forbidden", reason)
+        terms = blank.execute(f"PRAGMA main.index_xinfo({quoted(str(name))})").fetchall()
+        # (seqno, column, name, descending, collation, is a key): an expression has the column -2 and no name.
+        columns = [(column, descending, collation) for _, column, _, descending, collation, is_key in terms if is_key]
+        plain = not partial and all(int(str(column)) >= 0 for column, _, _ in columns)
+        form = repr(columns) if plain else str(sql).replace(str(name), "", 1)
+        key.append(f"{name if names_matter else ''} {table} {form}")
+    return tuple(key)
+
+
+# Texts and names in quotes; or else a run of what SQLite's tokenizer passes over: white space and comments.
+_IGNORED = re.compile(
+    r"""('(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\])|(?:[ \t\n\f\r]|--[^\n]*|/\*.*?(?:\*/|\Z))+""",
+    re.DOTALL,
+)
+
+
+def plain_text(script: str) -> str:
+    """The script without comments and with single spaces: equal for texts that are the same to SQLite's tokenizer."""
+    return _IGNORED.sub(lambda match: match[1] or " ", script).strip("; ")

@@ -1,0 +1,81 @@
+"""How much faster, in the way that the settings ask for, and the figures that an evaluation says of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import apsw
+
+from .preparation import Prepared
+from .sqlite.copies import Copy
+from .sqlite.index_sets import IndexSet
+from .sqlite.interleaved import interleave
+from .sqlite.script import Refusal, Script
+from .sqlite.steps import compared_steps
+from .sqlite.timing import Comparison, drain
+from .sqlite.yardstick import Yardstick
+from .types import Settings
+
+
+def measured(
+    prepared: Prepared,
+    clean: Copy,
+    copy: Copy,
+    script: Script,
+    steps: int,
+    settings: Settings,
+    yardstick: Yardstick | None,
+) -> Comparison:
+    """Compares the rewrite, on a copy with its indexes, with the task's original.
+
+    `copy.seen` is how long its rows took just now, in `steps` steps. Raises Refusal for one that takes too long.
+    """
+    if settings.measure == "steps":
+        return compared_steps(prepared.steps, steps)
+    seconds = longest(settings)
+    with clean.budget(seconds), copy.budget(seconds), clean.authorizer.guarded(), copy.authorizer.guarded():
+        try:
+            if yardstick is not None and prepared.timing is not None:
+                return yardstick.compare(
+                    prepared.timing, lambda: drain(copy.connection, script.query), copy.seen, settings.measure_seconds
+                )
+            stopped_after = round(prepared.seconds * 1e9)
+            return interleave(
+                # An original over its budget is not run again: the time it had is a lower bound.
+                lambda: stopped_after if prepared.stopped else drain(clean.connection, prepared.script.query),
+                lambda: drain(copy.connection, script.query),
+                settings.measure_seconds,
+                copy.seen,
+            )
+        except apsw.InterruptError:
+            raise Refusal("timeout", f"the rewrite runs longer than {settings.timeout:g} s") from None
+
+
+def longest(settings: Settings) -> float:
+    """Seconds that measuring may take: what was begun in time may end."""
+    return settings.measure_seconds + 4 * settings.timeout
+
+
+def figures(prepared: Prepared, comparison: Comparison, indexes: IndexSet, settings: Settings) -> dict[str, Any]:
+    """The outcome and the figures of an evaluation, with the indexes charged."""
+    charged = comparison.rewrite + indexes.cost.at(comparison.yard) / settings.amortize_over
+    improved = comparison.low > 1.0
+    at_least = "at least " if prepared.stopped else ""
+    interval = f"{_times(comparison.low)} to {_times(comparison.high)}"
+    return {
+        "outcome": "improved" if improved else "equivalent",
+        "reason": f"the same rows, {at_least}{_times(comparison.speedup)} times as fast ({interval})"
+        + ("" if improved else ": no gain shown"),
+        "speedup": comparison.speedup,
+        "speedup_interval": (comparison.low, comparison.high),
+        # By way of the ratio of the rounds, which a drift of the machine between them does not touch.
+        "effective_speedup": comparison.speedup * comparison.rewrite / charged,
+        "baseline_seconds": comparison.original,
+        "baseline_is_lower_bound": prepared.stopped,
+        "rewrite_seconds": comparison.rewrite,
+        "rounds": comparison.rounds,
+    }
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.1g}"

@@ -1,0 +1,51 @@
+"""Evaluations of scripts that were judged before, for settings that let a repeat be answered with them.
+
+Two scripts are equal here when SQLite's tokenizer sees the same in them: comments and white space do not count, letter
+case does.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import replace
+from threading import Lock
+from typing import TypeAlias
+
+from .sqlite.script import plain_text
+from .sqlite.snapshot import Signature
+from .types import Evaluation, Rewrite, Task
+
+Key: TypeAlias = tuple[Signature, str, str, bool]
+
+_KEPT = 10_000
+_BY_CHANCE = ("timeout", "crashed", "unverified")  # they may end otherwise on another day
+
+
+class Repeats:
+    """The last evaluations of one judge, whose settings are the same for all. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._evaluations: OrderedDict[Key, Evaluation] = OrderedDict()
+        self._using = Lock()
+
+    @staticmethod
+    def key(signature: Signature, task: Task, rewrite: Rewrite, thorough: bool) -> Key:
+        return signature, task.query, plain_text(rewrite.script), thorough
+
+    def find(self, key: Key, task: Task, rewrite: Rewrite) -> Evaluation | None:
+        """The earlier evaluation under this task's and this rewrite's own words, marked `repeated`."""
+        with self._using:
+            known = self._evaluations.get(key)
+            if known is None:
+                return None
+            self._evaluations.move_to_end(key)
+        own = replace(rewrite, indexes=known.rewrite.indexes, query=known.rewrite.query)
+        return replace(known, task_id=task.id, rewrite=own, repeated=True)
+
+    def keep(self, key: Key, evaluation: Evaluation) -> None:
+        if evaluation.outcome in _BY_CHANCE:
+            return
+        with self._using:
+            self._evaluations[key] = evaluation
+            while len(self._evaluations) > _KEPT:
+                self._evaluations.popitem(last=False)

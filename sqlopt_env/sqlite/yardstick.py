@@ -1,0 +1,128 @@
+"""Times a query in units of a fixed short scan that runs right before and after it: the slow query runs once a task.
+
+Processors change their speed, and neighbours take caches away: a baseline from a minute ago is off by half. Its ratio
+to the yardstick, taken in the same milliseconds, is not. So a task keeps `log(original / yardstick)`, and an
+evaluation measures `log(rewrite / yardstick)` alone.
+
+The interval of the log speedup is its median plus or minus Z * s, where s^2 adds up what is uncertain: the rewrite's
+samples, the original's, and BETWEEN^2, by which two moments differ however long one measures in each. BETWEEN and S0
+were fitted so that 95 % of the intervals hold the long-run median (`python benchmarks/noise.py`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import exp, log, sqrt
+from statistics import median, variance
+
+from .connection import memory_connection
+from .timing import SHORTEST_SAMPLE, Comparison, drain, no_garbage_collection, repeats, sample
+
+NU0, S0 = 4, 0.06  # the prior of one sample's deviation: as if four samples had shown 6 %
+BETWEEN = 0.04
+Z = 1.96
+ROUNDS, DOUBTFUL_ROUNDS, MOST_ROUNDS = 3, 8, 15
+TOLERANCE = 0.2  # half the interval's width at which measuring may stop
+BASELINE_SECONDS, _BASELINE_ROUNDS = 0.3, 11
+_MOST_SCANS = 8
+
+# Scans, looks rows up and sorts, as queries do: alone, each of the three follows some queries' drift badly.
+_TABLE = """
+CREATE TABLE y (id INTEGER PRIMARY KEY, a INTEGER, b TEXT, c REAL);
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)
+INSERT INTO y SELECT i, i * 7919 % 4001, 'name' || (i * 31 % 977), i * 0.5 FROM n;
+CREATE INDEX y_a ON y (a);
+"""
+_QUERY = """
+SELECT (SELECT sum(b) FROM y WHERE b > 'name5' AND c > 100), (SELECT count(*) FROM y AS s JOIN y ON y.a = s.id
+WHERE s.id < 700), (SELECT count(*) FROM (SELECT b FROM y WHERE id < 500 GROUP BY b))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """A query in yardsticks: the median of log(query / yardstick), its variance, and plain CPU seconds of both."""
+
+    log_ratio: float
+    variance: float
+    seconds: float
+    yard: float
+    rounds: int
+
+
+class Yardstick:
+    """The fixed scan, on a database of its own."""
+
+    def __init__(self) -> None:
+        self._connection = memory_connection()
+        deque(self._connection.execute(_TABLE), maxlen=0)
+        self.run()  # compiles it
+
+    def baseline(self, run: Callable[[], int], seen: int) -> Timing:
+        """Times an original, once a task; `run` gives the nanoseconds of one run, `seen` is what it took before."""
+        rounds = max(2, min(_BASELINE_ROUNDS, round(BASELINE_SECONDS * 1e9 / max(seen, 1))))
+        return self._timed(run, seen, lambda ratios: len(ratios) >= rounds)
+
+    def compare(self, original: Timing, run: Callable[[], int], seen: int, seconds: float) -> Comparison:
+        """How much faster than the original? Ends after some rounds, or after `seconds` of wall time."""
+        deadline = time.perf_counter() + seconds
+
+        def enough(ratios: list[float]) -> bool:
+            middle, half = original.log_ratio - median(ratios), _half_width(original, _variance(ratios))
+            if middle + half < 0 or time.perf_counter() > deadline:
+                return True  # certainly slower, which is never paid: by how much may stay rough
+            if len(ratios) < ROUNDS or (half > TOLERANCE and len(ratios) < MOST_ROUNDS):
+                return False
+            # A gain that has only just shown itself is looked at longer, so that noise alone is not paid.
+            return not half < middle < 2 * half or len(ratios) >= DOUBTFUL_ROUNDS
+
+        timing = self._timed(run, seen, enough)
+        middle = original.log_ratio - timing.log_ratio
+        half = _half_width(original, timing.variance)
+        return Comparison(
+            # What the original would take now, at the speed that the machine has.
+            original=timing.seconds * exp(middle),
+            rewrite=timing.seconds,
+            speedup=exp(middle),
+            low=exp(middle - half),
+            high=exp(middle + half),
+            rounds=timing.rounds,
+            yard=timing.yard,
+        )
+
+    def run(self) -> float:
+        """The CPU seconds that the fixed scan takes now."""
+        return drain(self._connection, _QUERY) / 1e9
+
+    def _timed(self, run: Callable[[], int], seen: int, enough: Callable[[list[float]], bool]) -> Timing:
+        """Samples with the yardstick before and after each, until they are `enough`."""
+        # Beside a long sample one scan says little of the machine's speed.
+        scans = max(1, min(_MOST_SCANS, round(sqrt(seen / 4e6))))
+        ratios: list[float] = []
+        seconds: list[float] = []
+        yards = [self._scans(scans)]
+        with no_garbage_collection():
+            times = repeats(run()) if seen < SHORTEST_SAMPLE else 1
+            while not ratios or not enough(ratios):
+                taken = sample(run, times) / 1e9
+                yards.append(self._scans(scans))
+                seconds.append(taken)
+                ratios.append(log(taken) - log(yards[-1] * yards[-2]) / 2)
+        return Timing(median(ratios), _variance(ratios), median(seconds), median(yards), len(ratios))
+
+    def _scans(self, count: int) -> float:
+        return median(self.run() for _ in range(count))
+
+
+def _variance(ratios: list[float]) -> float:
+    """Of the median of these samples, shrunken towards the prior."""
+    n = len(ratios)
+    spread = variance(ratios) if n > 1 else 0.0
+    return (NU0 * S0**2 + (n - 1) * spread) / (NU0 + n - 1) / n
+
+
+def _half_width(original: Timing, of_median: float) -> float:
+    return Z * sqrt(BETWEEN**2 + original.variance + of_median)
