@@ -18,12 +18,12 @@ from .equivalence.ordering import is_ordered
 from .equivalence.proof import prove
 from .equivalence.refute import Refuter, Search
 from .sqlite.copies import Copy
-from .sqlite.host import Handler, Host
-from .sqlite.limits import limit_process
 from .sqlite.schema import schema_connection
 from .sqlite.script import Refusal, Script, read_script
 from .types import Settings, SqlOptError, Verdict
 from .workbench import Workbench
+from .workers.host import Handler, Host
+from .workers.limits import limit_process
 
 INSTANCES = 200  # small databases for a pair that is not proved
 INSTANCES_BESIDE_PROOF = 40  # the same for one that is: a proof adds to them, and never overrides one

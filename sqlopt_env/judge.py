@@ -19,10 +19,10 @@ import apsw
 from .action import parse_action
 from .databases import database_path
 from .repeats import Repeats
-from .sqlite.pool import WorkerPool
-from .sqlite.sandbox import WorkerDied, WorkerOverran
 from .sqlite.snapshot import Signature
 from .types import Brief, Evaluation, Outcome, Rewrite, Settings, SqlOptError, Task, Verdict, plan_from_dict
+from .workers.pool import WorkerPool
+from .workers.worker import WorkerDied, WorkerOverran
 
 _TARGET = "sqlopt_env.trial:make_handler"
 _AHEAD = 4  # pairs of a worker that wait for it, so that a slow one does not hold up the others

@@ -15,21 +15,23 @@ import apsw
 from .equivalence.actual import difference_on
 from .equivalence.instances.literals import brings_literals
 from .equivalence.ordering import is_ordered
-from .equivalence.refute import Refuter
 from .equivalence.tiebreak import mostly_ascending, tie_broken
+from .equivalence.witness import Witness
 from .measurement import figures, longest, measured
 from .preparation import Prepared, read_original
 from .sqlite.copies import Copy
+from .sqlite.index_sets import IndexSet
 from .sqlite.plan import explain
-from .sqlite.sandbox import Handler, Host
-from .sqlite.script import Refusal, Script, read_script
+from .sqlite.script import Refusal, Script, one_line, read_script
 from .sqlite.steps import counting_steps
-from .types import Settings, SqlOptError, Verdict
+from .types import Outcome, Settings, SqlOptError, Verdict
 from .workbench import Place, Workbench
+from .workers.host import Handler, Host
 
 SCRIPT_SECONDS = 2.0
 # A rewrite that small changes make so much slower remembers an answer, and computes it when it finds them.
 _FAR_SLOWER, _LEAST_NANOSECONDS = 4.0, 500_000
+LONGEST_WITNESS = 20_000  # characters of SQL
 THOROUGH_SEED = 1  # other instances than the ones that a policy's feedback comes from
 
 
@@ -42,9 +44,7 @@ def make_handler(options: dict[str, Any]) -> Handler:
         try:
             if request["op"] == "brief":
                 return bench.brief(Path(request["path"]), request["query"], host)
-            return bench.evaluate(
-                Path(request["path"]), request["query"], request["script"], request["thorough"], host
-            )
+            return bench.evaluate(Path(request["path"]), request["query"], request["script"], request["thorough"], host)
         except SqlOptError as error:
             return {"error": str(error)}
         # What comes here is not of the script, but of the database or of the task's query.
@@ -79,192 +79,163 @@ class Bench:
         place = self._workbench.place(path, host)
         prepared = self._workbench.prepared(place, query, host)
         apsw.hard_heap_limit(apsw.memory_used() + self._settings.memory_bytes)
-        found: dict[str, Any] = {"plan_before": asdict(prepared.plan)}
+        trial = Trial(self._settings, self._workbench, place, prepared, thorough, host)
         try:
-            host("script", SCRIPT_SECONDS)
-            blank = place.copies.blank
-            script = read_script(blank.connection, blank.authorizer, text, self._settings)
-            found |= {"indexes": script.indexes, "query": script.query}
-            self._try(place, prepared, script, thorough, found, host)
+            trial.run(text)
         except Refusal as refusal:
-            found |= _ended(refusal.outcome, refusal.reason)
+            trial.end(refusal.outcome, refusal.reason)
         except (MemoryError, apsw.NoMemError):
-            found |= _ended("memory", "it needs more memory than a worker may use")
+            trial.end("memory", "it needs more memory than a worker may use")
         except Exception as error:  # a fault of the judge, which must neither stop a run nor be paid
-            found |= _ended("crashed", f"the judge failed on it ({type(error).__name__}: {error})".replace("\n", " "))
-        return found
+            trial.end("crashed", one_line(f"the judge failed on it ({type(error).__name__}: {error})"))
+        return trial.found
 
-    def _try(
-        self,
-        place: Place,
-        prepared: Prepared,
-        script: Script,
-        thorough: bool,
-        found: dict[str, Any],
-        host: Host,
+
+class Trial:
+    """One rewrite on its way through the checks; `found` is what the evaluation will say."""
+
+    def __init__(
+        self, settings: Settings, workbench: Workbench, place: Place, prepared: Prepared, thorough: bool, host: Host
     ) -> None:
-        settings, copies = self._settings, place.copies
-        if script.columns != prepared.script.columns:
-            problem = f"the rewrite returns {_columns(script)}, the original {prepared.script.columns}"
-            found["verdict"] = asdict(Verdict("refuted", 0, problem))
-            raise Refusal("refuted", problem)
-        if prepared.reference is None:
-            raise Refusal(
-                "unverified",
-                f"the original's rows could not be had within {settings.reference_timeout:g} s, even with indexes",
-            )
-        novel = brings_literals(prepared.script.query, script)
-        instances = self._search(place.refuter, prepared, script, thorough, novel, found, host)
-        host("index", settings.timeout)
-        indexes = self._workbench.index_sets.get(copies.clean, script, settings.timeout)
-        copy = indexes.copy
-        found |= {"index_seconds": indexes.cost.amount, "index_bytes": indexes.cost.bytes}
-        steps = self._check(copy, prepared, script, instances, found, host)
-        seen = copy.seen
-        if thorough or novel:
-            self._compare_on_twin(place, prepared, script, instances, found, host)
-        found["plan_after"] = asdict(explain(copy.connection, script.query))
-        host("time", longest(settings))
-        comparison = measured(prepared, copies.clean, copy, script, steps, settings, self._workbench.yardstick)
-        outcome = figures(prepared, comparison, indexes, settings)
-        if thorough or novel or outcome["outcome"] == "improved":
-            each = thorough or novel
-            self._check_order(copy, prepared, script, thorough, instances, found, host)
-            if self._remembers(place, copy, prepared, script, instances, seen, each, found, host):
-                outcome |= _ended("equivalent", "the same rows, but fast on these very data only: no gain shown")
-        found |= outcome
+        self._settings, self._workbench, self._place = settings, workbench, place
+        self._prepared, self._thorough, self._host = prepared, thorough, host
+        self._instances = 0  # small databases on which both agreed
+        self.found: dict[str, Any] = {"plan_before": asdict(prepared.plan)}
 
-    def _search(
-        self,
-        refuter: Refuter,
-        prepared: Prepared,
-        script: Script,
-        thorough: bool,
-        novel: bool,
-        found: dict[str, Any],
-        host: Host,
-    ) -> int:
-        """The same rows on small databases? On how many.
+    def run(self, text: str) -> None:
+        """The checks in their order. Raises Refusal where one of them ends the trial."""
+        prepared, settings = self._prepared, self._settings
+        script = self._read(text)
+        novel = brings_literals(prepared.script.query, script)
+        self._compare_on_small_databases(script, novel)
+        indexes = self._indexed(script)
+        copy = indexes.copy
+        steps, seen = self._compare_on_the_real_one(copy, script)
+        if self._thorough or novel:
+            self._compare_on_twin(script)
+        self.found["plan_after"] = asdict(explain(copy.connection, script.query))
+        if settings.measure != "steps":
+            self._host("time", longest(settings))
+        clean, yardstick = self._place.copies.clean, self._workbench.yardstick
+        comparison = measured(prepared, clean, copy, script, steps, settings, yardstick)
+        outcome = figures(prepared, comparison, indexes, settings)
+        if self._thorough or novel or outcome["outcome"] == "improved":
+            self._check_order(copy, script)
+            if self._remembers(copy, script, seen, each=self._thorough or novel):
+                self.end("equivalent", "the same rows, but fast on these very data only: no gain shown")
+                outcome |= {name: self.found[name] for name in ("outcome", "reason")}
+        self.found |= outcome
+
+    def end(self, outcome: Outcome, reason: str) -> None:
+        self.found |= {"outcome": outcome, "reason": reason}
+
+    def _read(self, text: str) -> Script:
+        """Is it index statements and one query, and does it return so many columns?"""
+        self._host("script", SCRIPT_SECONDS)
+        blank, original = self._place.copies.blank, self._prepared.script
+        script = read_script(blank.connection, blank.authorizer, text, self._settings)
+        self.found |= {"indexes": script.indexes, "query": script.query}
+        if script.columns != original.columns:
+            raise self._refuted(f"the rewrite returns {_columns(script)}, the original {original.columns}", 0)
+        if self._prepared.reference is None:
+            seconds = f"{self._settings.reference_timeout:g} s"
+            raise Refusal("unverified", f"the original's rows could not be had within {seconds}, even with indexes")
+        return script
+
+    def _compare_on_small_databases(self, script: Script, novel: bool) -> None:
+        """The same rows on small databases?
 
         Those that were made for the original do where the rewrite says nothing that the original does not say.
         """
-        settings, original = self._settings, prepared.script
-        seconds = settings.timeout
-        host("instances", seconds)
+        settings, refuter, prepared = self._settings, self._place.refuter, self._prepared
+        original, seconds = prepared.script, settings.timeout
+        self._host("instances", seconds)
         search = refuter.compare(original, script, prepared.samples, seconds)
-        agreed = search.agreed
-        if search.witness is None and search.finished and (thorough or novel):
-            host("instances", seconds)
-            count = settings.thorough_instances if thorough else 2 * settings.instances
-            search = refuter.search(original, script, count, THOROUGH_SEED, seconds)
-            agreed += search.agreed
+        self._instances = search.agreed
+        if search.witness is None and search.finished and (self._thorough or novel):
+            self._host("instances", seconds)
+            if self._thorough:
+                search = refuter.search(original, script, settings.thorough_instances, THOROUGH_SEED, seconds)
+            else:
+                count = 2 * settings.instances
+                search = refuter.probe(original, script, prepared.samples, count, THOROUGH_SEED, seconds)
+            self._instances += search.agreed
         if search.witness is not None:
-            problem = f"on a small database, {search.difference}"
-            witness = search.witness
-            found["verdict"] = asdict(
-                Verdict("refuted", agreed, problem, witness.sql, witness.original_rows, witness.rewrite_rows)
-            )
-            raise Refusal("refuted", problem)
+            raise self._refuted(f"on a small database, {search.difference}", 0, search.witness)
         if not search.finished:
             raise Refusal("timeout", f"on small databases the rewrite runs longer than {seconds:g} s")
-        return agreed
 
-    def _check(
-        self,
-        copy: Copy,
-        prepared: Prepared,
-        script: Script,
-        instances: int,
-        found: dict[str, Any],
-        host: Host,
-    ) -> int:
-        """The same rows on the real database? The steps that it took to see."""
-        assert prepared.reference is not None
-        host("check", self._settings.timeout)
+    def _indexed(self, script: Script) -> IndexSet:
+        """A copy of the real database with the rewrite's indexes, and what they cost."""
+        self._host("index", self._settings.timeout)
+        indexes = self._workbench.index_sets.get(self._place.copies.clean, script, self._settings.timeout)
+        self.found |= {"index_seconds": indexes.cost.amount, "index_bytes": indexes.cost.bytes}
+        return indexes
+
+    def _compare_on_the_real_one(self, copy: Copy, script: Script) -> tuple[int, int]:
+        """The same rows on the real database? The steps and the CPU nanoseconds that it took to see."""
+        reference = self._prepared.reference
+        assert reference is not None
+        self._host("check", self._settings.timeout)
         with counting_steps(copy.connection) as count:
-            problem = difference_on(copy, prepared.reference, script, self._settings.timeout)
-        if len(prepared.reference.rows) > 1 and is_ordered(prepared.script.query) and not is_ordered(script.query):
+            problem = difference_on(copy, reference, script, self._settings.timeout)
+        if len(reference.rows) > 1 and is_ordered(self._prepared.script.query) and not is_ordered(script.query):
             problem = problem or "the rewrite has no ORDER BY, as the original has: the order of its rows is chance"
         if problem:
-            found["verdict"] = asdict(Verdict("refuted", instances, problem))
-            raise Refusal("refuted", problem)
-        reason = f"equal results on the real database and {instances} small ones"
-        found["verdict"] = asdict(Verdict("tested", instances + 1, reason))
-        return max(count.steps, 1)
+            raise self._refuted(problem, 0)
+        self._tested(1, f"equal results on the real database and {self._instances} small ones")
+        return max(count.steps, 1), copy.seen
 
-    def _check_order(
-        self,
-        copy: Copy,
-        prepared: Prepared,
-        script: Script,
-        thorough: bool,
-        instances: int,
-        found: dict[str, Any],
-        host: Host,
-    ) -> None:
+    def _compare_on_twin(self, script: Script) -> None:
+        """The same rows on a database as large as the real one, but with other contents?"""
+        problem = self._workbench.difference_on_twin(self._place, self._prepared, script, self._host)
+        if problem:
+            raise self._refuted(f"on a twin of the database, of its size but with other contents, {problem}", 1)
+        self._tested(2, f"equal results on the real database, its twin and {self._instances} small ones")
+
+    def _check_order(self, copy: Copy, script: Script) -> None:
         """Does the rewrite's own ORDER BY ask for the order, or is it the luck of an index?"""
-        reference = prepared.reference
+        reference = self._prepared.reference
         assert reference is not None
-        if len(reference.rows) < 2 or reference.strict or not is_ordered(prepared.script.query):
+        if len(reference.rows) < 2 or reference.strict or not is_ordered(self._prepared.script.query):
             return
         against = mostly_ascending(reference.rows)
-        for descending in (against, not against) if thorough else (against,):
-            host("order", self._settings.timeout)
+        for descending in (against, not against) if self._thorough else (against,):
+            self._host("order", self._settings.timeout)
             query = tie_broken(script.query, script.columns, descending=descending)
             if query and difference_on(copy, reference, replace(script, query=query), self._settings.timeout):
-                problem = "its ORDER BY says less than the original's: the order of its rows is chance"
-                found["verdict"] = asdict(Verdict("refuted", instances, problem))
-                raise Refusal("refuted", problem)
+                raise self._refuted("its ORDER BY says less than the original's: the order of its rows is chance", 1)
 
-    def _remembers(
-        self,
-        place: Place,
-        copy: Copy,
-        prepared: Prepared,
-        script: Script,
-        instances: int,
-        seen: int,
-        each: bool,
-        found: dict[str, Any],
-        host: Host,
-    ) -> bool:
+    def _remembers(self, copy: Copy, script: Script, seen: int, *, each: bool) -> bool:
         """Does the rewrite know its answer by heart? On the real database, a little changed, it is wrong or slow then.
 
         `seen` is the CPU nanoseconds that its rows took before.
         """
-        self._workbench.prepare_nearby(place, prepared, host)
+        prepared = self._prepared
+        self._workbench.prepare_nearby(self._place, prepared, self._host)
         # Far slower than before, or as if it computed the original's answer besides.
         slow = min(_FAR_SLOWER * seen, seen + prepared.seconds * 1e9 / 2)
         slow = max(slow, seen + _LEAST_NANOSECONDS)
-        problem, taken = self._workbench.difference_nearby(copy, prepared, script, host, each=each, slow=slow)
+        problem, taken = self._workbench.difference_nearby(copy, prepared, script, self._host, each=each, slow=slow)
         if problem:
-            problem = f"after small changes to the real database, {problem}"
-            found["verdict"] = asdict(Verdict("refuted", instances + 1, problem))
-            raise Refusal("refuted", problem)
+            raise self._refuted(f"after small changes to the real database, {problem}", 1)
         return taken > slow
 
-    def _compare_on_twin(
-        self,
-        place: Place,
-        prepared: Prepared,
-        script: Script,
-        instances: int,
-        found: dict[str, Any],
-        host: Host,
-    ) -> None:
-        """The same rows on a database as large as the real one, but with other contents?"""
-        problem = self._workbench.difference_on_twin(place, prepared, script, host)
-        if problem:
-            problem = f"on a twin of the database, of its size but with other contents, {problem}"
-            found["verdict"] = asdict(Verdict("refuted", instances + 1, problem))
-            raise Refusal("refuted", problem)
-        reason = f"equal results on the real database, its twin and {instances} small ones"
-        found["verdict"] = asdict(Verdict("tested", instances + 2, reason))
+    def _tested(self, more: int, reason: str) -> None:
+        self.found["verdict"] = asdict(Verdict("tested", self._instances + more, reason))
+
+    def _refuted(self, problem: str, more: int, witness: Witness | None = None) -> Refusal:
+        """What to raise; `more` databases agreed beside the small ones."""
+        problem = one_line(problem)
+        verdict = Verdict("refuted", self._instances + more, problem)
+        if witness is not None:
+            sql = witness.sql if len(witness.sql) <= LONGEST_WITNESS else ""  # it becomes a policy's feedback
+            verdict = replace(
+                verdict, witness=sql, original_rows=witness.original_rows, rewrite_rows=witness.rewrite_rows
+            )
+        self.found["verdict"] = asdict(verdict)
+        return Refusal("refuted", problem)
 
 
 def _columns(script: Script) -> str:
     return f"{script.columns} {'column' if script.columns == 1 else 'columns'}"
-
-
-def _ended(outcome: str, reason: str) -> dict[str, Any]:
-    return {"outcome": outcome, "reason": reason}

@@ -10,9 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from .sqlite.pool import WorkerPool
-from .sqlite.sandbox import WorkerDied, WorkerOverran
 from .types import Settings, SqlOptError, Verdict
+from .workers.pool import WorkerPool
+from .workers.worker import WorkerDied, WorkerOverran
 
 _TARGET = "sqlopt_env.examination:make_handler"
 _WORKERS = 4  # at most so many at a time, from as many threads; started when they are needed

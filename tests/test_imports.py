@@ -17,21 +17,26 @@ ROOMS = {
 ALLOWED = {
     "sqlopt_env.types": set(),
     "sqlopt_env.sqlite": {"sqlopt_env.types"},
+    "sqlopt_env.workers": {"sqlopt_env.types", "sqlopt_env.sqlite.snapshot"},
     "sqlopt_env.equivalence": {"sqlopt_env.types", "sqlopt_env.sqlite"},
     "sqlopt_env.databases": {"sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.paths"},
-    "sqlopt_env.preparation": {"sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.equivalence"},
+    "sqlopt_env.preparation": {
+        "sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.workers", "sqlopt_env.equivalence",
+    },
     "sqlopt_env.workbench": {
-        "sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.equivalence", "sqlopt_env.preparation",
+        "sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.workers", "sqlopt_env.equivalence",
+        "sqlopt_env.preparation",
     },
     "sqlopt_env.measurement": {"sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.preparation"},
     "sqlopt_env.trial": {
-        "sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.equivalence", "sqlopt_env.preparation",
-        "sqlopt_env.workbench", "sqlopt_env.measurement",
+        "sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.workers", "sqlopt_env.equivalence",
+        "sqlopt_env.preparation", "sqlopt_env.workbench", "sqlopt_env.measurement",
     },
     "sqlopt_env.examination": {
-        "sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.equivalence", "sqlopt_env.workbench",
+        "sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.workers", "sqlopt_env.equivalence",
+        "sqlopt_env.workbench",
     },
-    "sqlopt_env.verification": {"sqlopt_env.types", "sqlopt_env.sqlite"},
+    "sqlopt_env.verification": {"sqlopt_env.types", "sqlopt_env.workers"},
 }  # fmt: skip
 
 

@@ -34,7 +34,7 @@ def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     """Workers that are forked from templates, and those of systems without pidfds."""
     kind: str = request.param
     if kind == "fallback":
-        monkeypatch.setattr("sqlopt_env.sqlite.pool.can_fork", lambda: False)
+        monkeypatch.setattr("sqlopt_env.workers.pool.can_fork", lambda: False)
     return kind
 
 
@@ -80,8 +80,8 @@ def test_workers_die_with_their_judge() -> None:
 
 def test_workers_die_when_their_parent_is_killed(kind: str) -> None:
     program = (
-        "import sys, time, sqlopt_env.sqlite.pool\nfrom sqlopt_env import Judge, Task\n"
-        f"sqlopt_env.sqlite.pool.can_fork = lambda: {kind == 'forked'}\n"
+        "import sys, time, sqlopt_env.workers.pool\nfrom sqlopt_env import Judge, Task\n"
+        f"sqlopt_env.workers.pool.can_fork = lambda: {kind == 'forked'}\n"
         "judge = Judge(workers=1)\njudge.prepare(Task('t', 'shop', 'SELECT 1'))\n"
         "print(judge.worker_pids[0], flush=True)\ntime.sleep(60)\n"
     )

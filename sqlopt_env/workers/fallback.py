@@ -7,9 +7,9 @@ import subprocess
 import time
 from typing import Any
 
-from .sandbox import START_SECONDS, Worker, WorkerDied, WorkerOverran
-from .snapshot import Snapshots
+from ..sqlite.snapshot import Snapshots
 from .wire import ProtocolError, pair
+from .worker import START_SECONDS, Worker, WorkerDied, WorkerOverran
 from .zygote import Template, forget, start_python
 
 

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from sqlopt_env import SqlOptError
-from sqlopt_env.sqlite.pool import WorkerPool
-from sqlopt_env.sqlite.sandbox import GRACE, WorkerDied, WorkerOverran
 from sqlopt_env.sqlite.snapshot import Signature
+from sqlopt_env.workers.pool import WorkerPool
+from sqlopt_env.workers.worker import GRACE, WorkerDied, WorkerOverran
 
 
 def framed(text: bytes) -> str:
@@ -83,7 +83,7 @@ def test_a_phase_ends_when_its_time_and_a_grace_are_over(either_pool: Callable[.
 def test_a_worker_that_reads_nothing_cannot_stop_its_caller(
     make_pool: Callable[..., WorkerPool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sqlopt_env.sqlite.sandbox.REPLY_SECONDS", 0.3)
+    monkeypatch.setattr("sqlopt_env.workers.worker.REPLY_SECONDS", 0.3)
     pool = make_pool()
     pool.call({})
     os.kill(pool.pids[0], signal.SIGSTOP)
@@ -93,7 +93,7 @@ def test_a_worker_that_reads_nothing_cannot_stop_its_caller(
 
 
 def test_a_target_that_cannot_be_made_is_a_worker_that_died(either_pool: Callable[..., WorkerPool]) -> None:
-    pool = either_pool(1, "sandbox_handlers:make_nothing")
+    pool = either_pool(1, "worker_handlers:make_nothing")
     for _ in range(2):
         with pytest.raises(WorkerDied):
             pool.call({})

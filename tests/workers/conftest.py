@@ -1,4 +1,4 @@
-"""Pools of workers that run `sandbox_handlers`."""
+"""Pools of workers that run `worker_handlers`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sqlopt_env.sqlite.pool import WorkerPool
+from sqlopt_env.workers.pool import WorkerPool
 
 MakePool = Callable[..., WorkerPool]
 
@@ -18,7 +18,7 @@ def make_pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[MakePool]:
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     pools: list[WorkerPool] = []
 
-    def make(size: int = 1, target: str = "sandbox_handlers:make_counter", **options: Any) -> WorkerPool:
+    def make(size: int = 1, target: str = "worker_handlers:make_counter", **options: Any) -> WorkerPool:
         pools.append(WorkerPool(size, target, options))
         return pools[-1]
 
@@ -31,5 +31,5 @@ def make_pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[MakePool]:
 def either_pool(request: pytest.FixtureRequest, make_pool: MakePool, monkeypatch: pytest.MonkeyPatch) -> MakePool:
     """The same with workers that are forked, and with those of systems without pidfds."""
     if request.param == "fallback":
-        monkeypatch.setattr("sqlopt_env.sqlite.pool.can_fork", lambda: False)
+        monkeypatch.setattr("sqlopt_env.workers.pool.can_fork", lambda: False)
     return make_pool

@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
-from sqlopt_env.sqlite.pool import WorkerPool
-from sqlopt_env.sqlite.sandbox import WorkerDied, WorkerOverran
-from sqlopt_env.sqlite.zygote import Nursery, can_fork
+from sqlopt_env.workers.pool import WorkerPool
+from sqlopt_env.workers.worker import WorkerDied, WorkerOverran
+from sqlopt_env.workers.zygote import Nursery, can_fork
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="needs Linux with pidfds")
 MakePool = Callable[..., WorkerPool]
@@ -148,8 +148,8 @@ def test_all_processes_end_with_their_caller(busy: bool) -> None:
     program = (
         "import sys, threading, time, json, os\n"
         "sys.path.insert(0, sys.argv[1])\n"
-        "from sqlopt_env.sqlite.pool import WorkerPool\n"
-        "pool = WorkerPool(2, 'sandbox_handlers:make_counter', {})\n"
+        "from sqlopt_env.workers.pool import WorkerPool\n"
+        "pool = WorkerPool(2, 'worker_handlers:make_counter', {})\n"
         "threads = [threading.Thread(target=pool.call, args=({'keep': True, 'do': 'sleep', 'for': 0.2},))"
         " for _ in range(2)]\n"
         "[thread.start() for thread in threads]; [thread.join() for thread in threads]\n"

@@ -12,10 +12,10 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..sqlite.snapshot import Snapshots
 from ..types import SqlOptError
 from .fallback import Spawner
-from .sandbox import Worker, WorkerDied
-from .snapshot import Snapshots
+from .worker import Worker, WorkerDied
 from .zygote import Nursery, Template, can_fork
 
 KEYS_REMEMBERED = 64  # of each place: what its worker has lately served

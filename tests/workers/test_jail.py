@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from sqlopt_env.sqlite.jail import landlock_version, walls
-from sqlopt_env.sqlite.pool import WorkerPool
-from sqlopt_env.sqlite.sandbox import WorkerDied
+from sqlopt_env.workers.jail import landlock_version, walls
+from sqlopt_env.workers.pool import WorkerPool
+from sqlopt_env.workers.worker import WorkerDied
 
 
 def attempts(pool: WorkerPool, folder: Path, *, against_landlock: bool) -> dict[str, str]:
@@ -59,7 +59,7 @@ def test_limits_are_set(either_pool: Callable[..., WorkerPool]) -> None:
 def test_a_worker_ends_itself_when_nobody_kills_it(
     make_pool: Callable[..., WorkerPool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sqlopt_env.sqlite.sandbox.GRACE", 30.0)
+    monkeypatch.setattr("sqlopt_env.workers.worker.GRACE", 30.0)
     with pytest.raises(WorkerDied):
         make_pool().call({"do": "spin", "seconds": 0.1})
 

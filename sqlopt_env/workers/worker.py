@@ -15,10 +15,9 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any, Protocol
 
+from ..sqlite.snapshot import Signature, Snapshots
 from ..types import SqlOptError
 from .child import REPLY_SECONDS
-from .host import Allow, Handler, Host
-from .snapshot import Signature, Snapshots
 from .wire import Channel, Message, ProtocolError, pair
 
 GRACE = 0.25  # seconds that the caller waits beyond what a phase was allowed
@@ -179,6 +178,3 @@ def _seconds(value: Any) -> float:
     if not isinstance(value, int | float) or not 0 <= value <= _LONGEST_PHASE:
         raise ProtocolError(f"a phase of {value} seconds")
     return float(value)
-
-
-__all__ = ["Allow", "Handler", "Host", "Worker", "WorkerDied", "WorkerOverran"]

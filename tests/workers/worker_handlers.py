@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sqlopt_env.sqlite.host import Handler, Host
+from sqlopt_env.workers.host import Handler, Host
 
 
 def make_counter(options: dict[str, Any]) -> Handler:

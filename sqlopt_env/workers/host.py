@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..sqlite.snapshot import Image, Signature
 from ..types import SqlOptError
 from .limits import descriptors_allowed, limit_cpu
-from .snapshot import Image, Signature
 from .wire import Channel, close_all
 
 

@@ -18,9 +18,9 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from .sandbox import START_SECONDS, Worker, WorkerDied, WorkerOverran
-from .snapshot import Snapshots
+from ..sqlite.snapshot import Snapshots
 from .wire import Channel, ProtocolError, pair
+from .worker import START_SECONDS, Worker, WorkerDied, WorkerOverran
 
 TEMPLATE_SECONDS = 0.25  # that a template may take to fork, before the zygote is asked instead
 _EXIT_SECONDS = 5.0  # for the kernel to end a process, which may have much memory to give back

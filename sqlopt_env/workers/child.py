@@ -21,10 +21,10 @@ import threading
 import traceback
 from contextlib import suppress
 
+from ..sqlite.snapshot import take_images_from
 from . import jail, limits
 from .host import Handler, Host
 from .preload import preload
-from .snapshot import take_images_from
 from .wire import Channel, ProtocolError, close_all
 
 REPLY_SECONDS = 10.0  # until the first word about a request
