@@ -17,6 +17,11 @@ from .sqlite.yardstick import Yardstick
 from .types import Settings
 
 
+# A rewrite that took so many times as long as the original when its rows were compared is not run again: two moments
+# on one machine differ by less than half as much.
+_HOPELESS, _DRIFT, _LONG = 4.0, 2.0, 0.005  # seconds
+
+
 def measured(
     prepared: Prepared,
     clean: Copy,
@@ -32,6 +37,10 @@ def measured(
     """
     if settings.measure == "steps":
         return compared_steps(prepared.steps, steps)
+    if is_hopeless(prepared, copy.seen, steps, settings):
+        seen = copy.seen / 1e9
+        ratio = prepared.seconds / seen
+        return Comparison(prepared.seconds, seen, ratio, ratio / _DRIFT, ratio * _DRIFT, 1)
     seconds = longest(settings)
     with clean.budget(seconds), copy.budget(seconds), clean.authorizer.guarded(), copy.authorizer.guarded():
         try:
@@ -49,6 +58,13 @@ def measured(
             )
         except apsw.InterruptError:
             raise Refusal("timeout", f"the rewrite runs longer than {settings.timeout:g} s") from None
+
+
+def is_hopeless(prepared: Prepared, seen: int, steps: int, settings: Settings) -> bool:
+    """Whether a rewrite that took so many nanoseconds or steps is certainly slower than the original."""
+    if settings.measure == "steps":
+        return steps > _HOPELESS * prepared.steps
+    return seen > max(_LONG, _HOPELESS * prepared.seconds) * 1e9
 
 
 def longest(settings: Settings) -> float:

@@ -17,7 +17,7 @@ from .equivalence.instances.literals import brings_literals
 from .equivalence.ordering import is_ordered
 from .equivalence.tiebreak import mostly_ascending, tie_broken
 from .equivalence.witness import Witness
-from .measurement import figures, longest, measured
+from .measurement import figures, is_hopeless, longest, measured
 from .preparation import Prepared, read_original
 from .sqlite.copies import Copy
 from .sqlite.index_sets import IndexSet
@@ -111,7 +111,9 @@ class Trial:
         indexes = self._indexed(script)
         copy = indexes.copy
         steps, seen = self._compare_on_the_real_one(copy, script)
-        if self._thorough or novel:
+        # What is certainly slower is never paid: nothing more need be known of it.
+        sure = self._thorough or (novel and not is_hopeless(prepared, seen, steps, settings))
+        if sure:
             self._compare_on_twin(script)
         self.found["plan_after"] = asdict(explain(copy.connection, script.query))
         if settings.measure != "steps":
@@ -119,9 +121,9 @@ class Trial:
         clean, yardstick = self._place.copies.clean, self._workbench.yardstick
         comparison = measured(prepared, clean, copy, script, steps, settings, yardstick)
         outcome = figures(prepared, comparison, indexes, settings)
-        if self._thorough or novel or outcome["outcome"] == "improved":
+        if sure or outcome["outcome"] == "improved":
             self._check_order(copy, script)
-            if self._remembers(copy, script, seen, each=self._thorough or novel):
+            if self._remembers(copy, script, seen, each=sure):
                 self.end("equivalent", "the same rows, but fast on these very data only: no gain shown")
                 outcome |= {name: self.found[name] for name in ("outcome", "reason")}
         self.found |= outcome
