@@ -19,7 +19,7 @@ from math import exp, log, sqrt
 from statistics import median, variance
 
 from .connection import memory_connection
-from .timing import SHORTEST_SAMPLE, Comparison, drain, no_garbage_collection, repeats, sample
+from .timing import Comparison, drain, no_garbage_collection, repeats, sample
 
 NU0, S0 = 4, 0.06  # the prior of one sample's deviation: as if four samples had shown 6 %
 BETWEEN = 0.04
@@ -28,17 +28,18 @@ ROUNDS, DOUBTFUL_ROUNDS, MOST_ROUNDS = 3, 8, 15
 TOLERANCE = 0.2  # half the interval's width at which measuring may stop
 BASELINE_SECONDS, _BASELINE_ROUNDS = 0.3, 11
 _MOST_SCANS = 8
+_SHORT = 3_000_000  # nanoseconds
 
 # Scans, looks rows up and sorts, as queries do: alone, each of the three follows some queries' drift badly.
 _TABLE = """
 CREATE TABLE y (id INTEGER PRIMARY KEY, a INTEGER, b TEXT, c REAL);
-WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)
-INSERT INTO y SELECT i, i * 7919 % 4001, 'name' || (i * 31 % 977), i * 0.5 FROM n;
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+INSERT INTO y SELECT i, i * 7919 % 2003, 'name' || (i * 31 % 977), i * 0.5 FROM n;
 CREATE INDEX y_a ON y (a);
 """
 _QUERY = """
 SELECT (SELECT sum(b) FROM y WHERE b > 'name5' AND c > 100), (SELECT count(*) FROM y AS s JOIN y ON y.a = s.id
-WHERE s.id < 700), (SELECT count(*) FROM (SELECT b FROM y WHERE id < 500 GROUP BY b))
+WHERE s.id < 400), (SELECT count(*) FROM (SELECT b FROM y WHERE id < 300 GROUP BY b))
 """
 
 
@@ -105,7 +106,8 @@ class Yardstick:
         seconds: list[float] = []
         yards = [self._scans(scans)]
         with no_garbage_collection():
-            times = repeats(run()) if seen < SHORTEST_SAMPLE else 1
+            # What is short is run once before, or compiling it and filling caches would be a good part of it.
+            times = repeats(run()) if seen < _SHORT else 1
             while not ratios or not enough(ratios):
                 taken = sample(run, times) / 1e9
                 yards.append(self._scans(scans))
