@@ -14,6 +14,7 @@ import apsw
 from .equivalence.actual import difference_on
 from .equivalence.bounded import COUNTEREXAMPLE, EQUAL, bounded
 from .equivalence.instances.literals import unreachable_size
+from .equivalence.limits import strange_limit
 from .equivalence.ordering import is_ordered
 from .equivalence.proof import prove
 from .equivalence.refute import Refuter, Search
@@ -85,7 +86,7 @@ class Examiner:
         host("schema", _SCRIPT_SECONDS)
         if schema is None:
             assert data is not None
-            place = self._workbench.place(Path(data), host)
+            place = self._workbench.place(host.signature(data), host)
             copy, refuter = place.copies.blank, place.refuter
         else:
             copy, refuter = self._place(schema)
@@ -126,7 +127,7 @@ class Examiner:
     def _on_data(self, path: Path, original: str, rewrite: str, verdict: Verdict, host: Host) -> Verdict:
         """The verdict after both have been compared on the caller's database and its twin too."""
         seconds = self._settings.reference_timeout
-        place = self._workbench.place(path, host)
+        place = self._workbench.place(host.signature(path), host)
         self._read(place.copies.blank, original, "original, on the data")
         script = self._read(place.copies.blank, rewrite, "rewrite, on the data")
         try:
@@ -226,5 +227,8 @@ def _doubt(search: Search, original: Script, rewrite: Script) -> str:
         return f"small databases say too little: {search.never_switched} on any of them"
     if search.most_rows > 1 and is_ordered(original.query) and not is_ordered(rewrite.query):
         return "the rewrite has no ORDER BY: its rows came in the right order, but SQLite does not promise that"
+    strange = strange_limit(original.query, rewrite.query)
+    if strange:
+        return f"of the rewrite, {strange}"
     size = unreachable_size(original.query, rewrite.query)
     return f"small databases do not reach a LIMIT or OFFSET of {size}, which only one of the two has" if size else ""

@@ -9,7 +9,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -89,7 +89,8 @@ class Judge:
         key = (Signature.of(path), task.query)
         if key not in self._briefs:
             try:
-                answer = self._pool.call({"op": "brief", "path": str(path), "query": task.query}, task.query)
+                request = {"op": "brief", "path": str(path), "signature": astuple(key[0]), "query": task.query}
+                answer = self._pool.call(request, task.query)
             except (WorkerDied, WorkerOverran) as error:
                 raise SqlOptError(f"task {task.id}: preparing it failed: the worker {_end(error)}") from error
             if len(self._briefs) >= 1000:
@@ -113,20 +114,21 @@ class Judge:
         if not isinstance(action, str | Rewrite):
             raise SqlOptError(f"an action is a text or a Rewrite, not {type(action).__name__}")
         rewrite = action if isinstance(action, Rewrite) else parse_action(action)
-        path = self._path(task)
+        signature = Signature.of(self._path(task))
         if self._repeats is None:
-            return self._judged(task, rewrite, path, thorough)
-        key = self._repeats.key(Signature.of(path), task, rewrite, thorough)
+            return self._judged(task, rewrite, signature, thorough)
+        key = self._repeats.key(signature, task, rewrite, thorough)
         evaluation = self._repeats.find(key, task, rewrite)
         if evaluation is None:
-            evaluation = self._judged(task, rewrite, path, thorough)
+            evaluation = self._judged(task, rewrite, signature, thorough)
             self._repeats.keep(key, evaluation)
         return evaluation
 
-    def _judged(self, task: Task, rewrite: Rewrite, path: Path, thorough: bool) -> Evaluation:
+    def _judged(self, task: Task, rewrite: Rewrite, signature: Signature, thorough: bool) -> Evaluation:
         request = {
             "op": "evaluate",
-            "path": str(path),
+            "path": signature.path,
+            "signature": astuple(signature),
             "query": task.query,
             "script": rewrite.script,
             "thorough": thorough,

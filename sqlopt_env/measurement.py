@@ -16,7 +16,6 @@ from .sqlite.timing import Comparison, drain
 from .sqlite.yardstick import Yardstick
 from .types import Settings
 
-
 # A rewrite that took so many times as long as the original when its rows were compared is not run again: two moments
 # on one machine differ by less than half as much.
 _HOPELESS, _DRIFT, _LONG = 4.0, 2.0, 0.005  # seconds

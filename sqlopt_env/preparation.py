@@ -13,15 +13,17 @@ from .equivalence.determined import suspicious, undetermined
 from .equivalence.pair import Sample
 from .equivalence.reference import reference_for
 from .equivalence.refute import Refuter
-from .equivalence.twin.disturbance import SIZES, Step, apply, disturbance
+from .equivalence.shape import TableShape
+from .equivalence.twin.disturbance import SIZES, Disturbance, apply, disturbance, narrowed
+from .equivalence.twin.handles import Step
 from .sqlite.copies import Copies, Copy
 from .sqlite.plan import explain
-from .sqlite.sandbox import Allow
 from .sqlite.script import Refusal, Script, read_script
 from .sqlite.steps import counting_steps
 from .sqlite.timing import cpu_clock, drain
 from .sqlite.yardstick import BASELINE_SECONDS, Timing, Yardstick
 from .types import Plan, Settings, SqlOptError
+from .workers.host import Allow
 
 INSTANCE_SEED = 0
 
@@ -123,29 +125,83 @@ def reference_on(
 
 def nearby(copies: Copies, refuter: Refuter, prepared: Prepared, settings: Settings, allow: Allow) -> Nearby:
     """Looks for a change of few rows that moves the original's answer."""
-    script, copy = prepared.script, copies.clean
-    found = Nearby(([], []), (None, None))
-    for size in SIZES[1:2] if prepared.stopped else SIZES:
-        plan = disturbance(copies.clean.connection, refuter.tables, script.reads, size, INSTANCE_SEED)
-        steps = (plan.changes, plan.losses)
+    script, before = prepared.script, prepared.reference
+    samples = [sample.rows for sample in sorted(prepared.samples, key=lambda sample: sample.rank)]
+    tables, connection = refuter.tables, copies.clean.connection
+    stage = _Stage(copies, tables, prepared, settings, allow)
+
+    def planned(size: int) -> Disturbance:
+        return disturbance(connection, tables, script.reads, size, INSTANCE_SEED, script.query, samples)
+
+    plan = planned(SIZES[0])
+    if not (prepared.stopped or before is None or stage.moves([*plan.changes, *plan.planted])):
+        for size in SIZES[1:]:
+            larger = planned(size)
+            if stage.moves([*larger.changes, *larger.planted]):
+                plan = narrowed(larger, lambda half, planted=larger.planted: stage.moves([*half, *planted]))  # type: ignore[misc]
+                break
+    found = stage.answers(plan)
+    if None not in found.references:
+        return found
+    # What is planted may make the original fail, or leave its answer to chance.
+    plain = disturbance(connection, tables, script.reads, SIZES[0], INSTANCE_SEED)
+    other = stage.answers(plain)
+    return other if found.references == (None, None) or None not in other.references else found
+
+
+class _Stage:
+    """The original on the real database, a little changed."""
+
+    def __init__(
+        self, copies: Copies, tables: list[TableShape], prepared: Prepared, settings: Settings, allow: Allow
+    ) -> None:
+        self._copies, self._copy, self._tables, self._prepared = copies, copies.clean, tables, prepared
+        self._settings, self._allow = settings, allow
+        self._seconds = settings.reference_timeout if prepared.stopped else 2 * settings.timeout
+
+    def moves(self, steps: list[Step]) -> bool:
+        """Whether the answer is another one then, or none."""
+        assert self._prepared.reference is not None
+        self._allow("reference", self._seconds)
+        with self._copy.transaction():
+            apply(self._copy.connection, steps)
+            try:
+                return _rows(self._copy, self._prepared.script, self._seconds) != self._prepared.reference.rows
+            except (SqlOptError, apsw.InterruptError):
+                return True
+
+    def answers(self, plan: Disturbance) -> Nearby:
+        steps = ([*plan.changes, *plan.planted], plan.losses)
+        done: list[Step] = []
         references: list[Reference | None] = []
-        with copy.transaction():
-            if prepared.stopped:
-                allow("reference", settings.reference_timeout)
-                copy.build(copies.helpful_indexes(script.reads), settings.reference_timeout)
+        with self._copy.transaction():
+            if self._prepared.stopped:
+                self._allow("reference", self._seconds)
+                self._copy.build(self._copies.helpful_indexes(self._prepared.script.reads), self._seconds)
             for step in steps:
-                apply(copy.connection, step)
-                seconds = settings.reference_timeout if prepared.stopped else 2 * settings.timeout
-                allow("reference", 2 * seconds)
-                try:
-                    references.append(_reference(copy, script, _rows(copy, script, seconds), seconds, allow))
-                except (SqlOptError, apsw.InterruptError):
-                    references.append(None)
-        found = Nearby(steps, (references[0], references[1]))
-        moved = references[0]
-        if moved is None or (prepared.reference is not None and moved.rows != prepared.reference.rows):
-            break
-    return found
+                apply(self._copy.connection, step)
+                references.append(self._answer())
+        for number, step in enumerate(steps):
+            done += step
+            reference = references[number]
+            if reference is not None and self._by_chance(done, reference):
+                references[number] = None
+        return Nearby(steps, (references[0], references[1]))
+
+    def _by_chance(self, done: list[Step], reference: Reference) -> bool:
+        """Whether rows that the changes made equal leave this answer, or its order, to chance."""
+        script = self._prepared.script
+        if self._prepared.stopped or not (reference.strict or suspicious(script.query, self._tables)):
+            return False
+        return _changes_with_reading(self._copy, script, reference, done, self._seconds, self._allow)
+
+    def _answer(self) -> Reference | None:
+        script = self._prepared.script
+        self._allow("reference", 2 * self._seconds)
+        try:
+            return _reference(self._copy, script, _rows(self._copy, script, self._seconds), self._seconds, self._allow)
+        except (SqlOptError, apsw.InterruptError):
+            return None
 
 
 def _with_help(copy: Copy, script: Script, helpful: Sequence[str], seconds: float, allow: Allow) -> Reference | None:
@@ -161,25 +217,33 @@ def _with_help(copy: Copy, script: Script, helpful: Sequence[str], seconds: floa
 
 def _refuse_chance(copies: Copies, script: Script, reference: Reference, seconds: float, allow: Allow) -> None:
     """Raises SqlOptError where the query gives another answer when rows are read in another order."""
+    if _changes_with_reading(copies.clean, script, reference, (), seconds, allow):
+        raise SqlOptError(
+            "the query cannot be a task, for its own answer is not determined: it changes with the order in which"
+            " SQLite reads rows; add ORDER BY terms that leave no ties"
+        )
+
+
+def _changes_with_reading(
+    copy: Copy, script: Script, reference: Reference, steps: Sequence[Step], seconds: float, allow: Allow
+) -> bool:
+    """Whether, after these steps, the query gives another answer when rows are read in another order."""
     for way in (None, 0, 1):
         allow("reference", 2 * seconds)
-        copy = copies.clean
         try:
             with copy.transaction(), copy.budget(seconds):
+                apply(copy.connection, steps)
                 if way is None:
                     copy.connection.pragma("reverse_unordered_selects", True)
                 else:
                     copy.read_otherwise(script.reads, way)
-                problem = difference(reference, copy.rows(script.query))
+                if difference(reference, copy.rows(script.query)):
+                    return True
         except (apsw.Error, Refusal, UnicodeDecodeError):
             continue  # too slow that way: nothing is known against it
         finally:
             copy.connection.pragma("reverse_unordered_selects", False)
-        if problem:
-            raise SqlOptError(
-                "the query cannot be a task, for its own answer is not determined: it changes with the order in which"
-                " SQLite reads rows; add ORDER BY terms that leave no ties"
-            )
+    return False
 
 
 def _rows(copy: Copy, script: Script, seconds: float) -> list[Row]:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import apsw
 
 from .equivalence.actual import difference_on
 from .equivalence.instances.literals import brings_literals
+from .equivalence.limits import strange_limit
 from .equivalence.ordering import is_ordered
 from .equivalence.tiebreak import mostly_ascending, tie_broken
 from .equivalence.witness import Witness
@@ -23,6 +23,7 @@ from .sqlite.copies import Copy
 from .sqlite.index_sets import IndexSet
 from .sqlite.plan import explain
 from .sqlite.script import Refusal, Script, one_line, read_script
+from .sqlite.snapshot import Signature
 from .sqlite.steps import counting_steps
 from .types import Outcome, Settings, SqlOptError, Verdict
 from .workbench import Place, Workbench
@@ -36,22 +37,25 @@ THOROUGH_SEED = 1  # other instances than the ones that a policy's feedback come
 
 
 def make_handler(options: dict[str, Any]) -> Handler:
-    """What a worker process runs: requests `{"op": "brief" | "evaluate", "path", "query", "script", "thorough"}`."""
+    """What a worker process runs: requests `{"op": "brief" | "evaluate", "path", "signature", "query", ...}`."""
     bench = Bench(Settings(**options))
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # what it cannot read is of no concern to anyone
 
     def handle(request: dict[str, Any], host: Host) -> dict[str, Any]:
+        signature = Signature(*request["signature"])
         try:
             if request["op"] == "brief":
-                return bench.brief(Path(request["path"]), request["query"], host)
-            return bench.evaluate(Path(request["path"]), request["query"], request["script"], request["thorough"], host)
+                return bench.brief(signature, request["query"], host)
+            return bench.evaluate(signature, request["query"], request["script"], request["thorough"], host)
         except SqlOptError as error:
             return {"error": str(error)}
         # What comes here is not of the script, but of the database or of the task's query.
         except (MemoryError, apsw.NoMemError):
             return {"error": "the task needs more memory than a worker may use (memory_bytes)"}
         except (apsw.Error, OSError) as error:
-            return {"error": f"the task cannot be prepared: {error}"}
+            return {"error": one_line(f"the task cannot be prepared: {error}")}
+        except Exception as error:  # a fault of the judge
+            return {"error": one_line(f"the judge failed to prepare the task ({type(error).__name__}: {error})")}
 
     return handle
 
@@ -63,9 +67,9 @@ class Bench:
         self._settings = settings
         self._workbench = Workbench(settings)
 
-    def brief(self, path: Path, query: str, host: Host) -> dict[str, Any]:
+    def brief(self, signature: Signature, query: str, host: Host) -> dict[str, Any]:
         """What may be known of a task before any rewrite."""
-        place = self._workbench.place(path, host)
+        place = self._workbench.place(signature, host)
         script, plan = read_original(place.copies, place.refuter, query, self._settings)
         return {
             "schema": place.copies.schema,
@@ -74,9 +78,9 @@ class Bench:
             "row_counts": place.copies.row_counts,
         }
 
-    def evaluate(self, path: Path, query: str, text: str, thorough: bool, host: Host) -> dict[str, Any]:
+    def evaluate(self, signature: Signature, query: str, text: str, thorough: bool, host: Host) -> dict[str, Any]:
         """One trial, from the text of a script to an outcome."""
-        place = self._workbench.place(path, host)
+        place = self._workbench.place(signature, host)
         prepared = self._workbench.prepared(place, query, host)
         apsw.hard_heap_limit(apsw.memory_used() + self._settings.memory_bytes)
         trial = Trial(self._settings, self._workbench, place, prepared, thorough, host)
@@ -164,13 +168,18 @@ class Trial:
             self._instances += search.agreed
         if search.witness is not None:
             raise self._refuted(f"on a small database, {search.difference}", 0, search.witness)
+        strange = strange_limit(original.query, script.query)
+        if strange:
+            raise Refusal("unverified", strange)
         if not search.finished:
             raise Refusal("timeout", f"on small databases the rewrite runs longer than {seconds:g} s")
 
     def _indexed(self, script: Script) -> IndexSet:
         """A copy of the real database with the rewrite's indexes, and what they cost."""
-        self._host("index", self._settings.timeout)
-        indexes = self._workbench.index_sets.get(self._place.copies.clean, script, self._settings.timeout)
+        source, sets = self._place.copies.clean, self._workbench.index_sets
+        if not sets.knows(source, script):
+            self._host("index", self._settings.timeout)
+        indexes = sets.get(source, script, self._settings.timeout)
         self.found |= {"index_seconds": indexes.cost.amount, "index_bytes": indexes.cost.bytes}
         return indexes
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from pathlib import Path
 
 import apsw
 
@@ -13,14 +12,14 @@ from .equivalence.refute import Refuter
 from .equivalence.twin import make_twin
 from .equivalence.twin.disturbance import apply
 from .preparation import Prepared, nearby, prepare, reference_on
-from .sqlite.copies import Copies, Copy
-from .sqlite.host import Host
+from .sqlite.copies import Copies, Copy, failure
 from .sqlite.index_sets import IndexSets
-from .sqlite.limits import limit_process
 from .sqlite.script import Refusal, Script
 from .sqlite.snapshot import Signature
 from .sqlite.yardstick import Yardstick
 from .types import Settings
+from .workers.host import Host
+from .workers.limits import limit_process
 
 LOAD_SECONDS_PER_GIB = 60.0
 TWIN_SECONDS = 60.0
@@ -56,9 +55,8 @@ class Workbench:
         self._places: OrderedDict[Signature, Place] = OrderedDict()
         self._tasks: OrderedDict[tuple[Signature, str], Prepared] = OrderedDict()
 
-    def place(self, path: Path, host: Host) -> Place:
-        """The database in this file, as it is now."""
-        signature = host.signature(path)
+    def place(self, signature: Signature, host: Host) -> Place:
+        """The database with this signature, or what has become of it since."""
         if signature not in self._places:
             while len(self._places) >= DATABASES_KEPT:
                 old, place = self._places.popitem(last=False)
@@ -67,7 +65,7 @@ class Workbench:
                     del self._tasks[key]
             host("load", 10.0 + LOAD_SECONDS_PER_GIB * signature.size / 2**30)
             apsw.hard_heap_limit(0)
-            with host.database(path) as image:
+            with host.database(signature.path) as image:
                 signature = image.signature  # the file may have changed since
                 sizes = signature.size + sum(known.size for known in self._places)
                 limit_process(self._settings.cache_bytes + self._settings.memory_bytes + _SIZES_HELD * sizes)
@@ -120,7 +118,10 @@ class Workbench:
         stages = list(zip(prepared.nearby.steps, prepared.nearby.references, strict=True))
         with copy.transaction():
             for number, (step, reference) in enumerate(stages, 1):
-                apply(copy.connection, step)
+                try:
+                    apply(copy.connection, step)
+                except apsw.Error as error:  # of an index over an expression
+                    raise failure(error) from None
                 if reference is None or (number < len(stages) and not each and stages[-1][1] is not None):
                     continue
                 host("nearby", seconds)

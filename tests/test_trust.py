@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 import apsw
@@ -14,6 +15,25 @@ PAID = ("improved", "equivalent")
 COUNT = Task("count", "shop", "SELECT count(*) FROM orders WHERE amount > 100")
 TOP = Task("top", "shop", "SELECT id, amount FROM orders ORDER BY amount DESC, id LIMIT 3")
 SUM = Task("sum", "shop", "SELECT user_id, sum(amount) FROM orders GROUP BY user_id HAVING sum(amount) > 300")
+
+
+# Data with habits that the schema does not promise.
+HABITS = """
+CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, mail TEXT UNIQUE);
+CREATE TABLE visits (
+  id INTEGER PRIMARY KEY, person INTEGER, day TEXT, until TEXT, cost REAL CHECK (cost >= 0), note TEXT, rank INTEGER
+);
+CREATE TABLE marks (person INTEGER, mark TEXT, weight INTEGER, PRIMARY KEY (person, mark)) WITHOUT ROWID;
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500)
+INSERT INTO people SELECT i, 'name ' || i, 'm' || i || '@x.org' FROM n;
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000)
+INSERT INTO visits
+SELECT i, i % 1500 + 1, date('2024-01-01', i / 20 || ' days'), date('2024-01-02', i / 20 || ' days'), 1 + i * 37 % 900,
+       'note ' || i % 70, i FROM n;
+INSERT INTO marks SELECT id, column1, 1 + id % 9 FROM people, (VALUES ('x'), ('y'));
+"""
+PARTNERS = "SELECT count(*) FROM visits AS v JOIN people AS p ON p.id = v.person"
+SOME = "SELECT p.id FROM people AS p WHERE EXISTS (SELECT 1 FROM visits AS v WHERE v.person = p.id)"
 
 
 def known_by_heart(task: Task) -> str:
@@ -45,6 +65,54 @@ def known_by_heart(task: Task) -> str:
 def test_an_answer_known_by_heart_is_never_paid(steps_judge: Judge, task: Task, form: str, thorough: bool) -> None:
     script = form.format(answer=known_by_heart(task), query=task.query)
     evaluation = steps_judge.evaluate(task, script, thorough=thorough)
+    assert evaluation.outcome == "refuted", evaluation.reason
+
+
+@pytest.fixture(scope="module")
+def habits(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = str(tmp_path_factory.mktemp("habits") / "habits.db")
+    deque(apsw.Connection(path).execute(HABITS), maxlen=0)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("query", "habit"),
+    [
+        ("SELECT count(note) FROM visits", "SELECT count(*) FROM visits"),  # never NULL
+        ("SELECT count(mail) FROM people", "SELECT count(*) FROM people"),
+        ("SELECT count(DISTINCT name) FROM people", "SELECT count(name) FROM people"),  # never twice
+        ("SELECT DISTINCT rank, note FROM visits", "SELECT rank, note FROM visits"),
+        ("SELECT rank, sum(cost) FROM visits GROUP BY rank", "SELECT rank, cost FROM visits"),
+        ("SELECT person FROM visits GROUP BY person HAVING count(*) > 1", "SELECT DISTINCT person FROM visits"),
+        ("SELECT person, count(*) FROM visits GROUP BY person", "SELECT DISTINCT person, 1 + 1 + 1 + 1 FROM visits"),
+        (PARTNERS, "SELECT count(person) FROM visits"),  # never without a partner
+        (SOME, "SELECT id FROM people"),
+        ("SELECT count(*) FROM marks AS m JOIN people AS p ON p.id = m.person", "SELECT count(*) FROM marks"),
+        ("SELECT person FROM marks GROUP BY person HAVING count(*) = 2", "SELECT DISTINCT person FROM marks"),
+        ("SELECT sum(weight) FROM marks WHERE weight < 10", "SELECT sum(weight) FROM marks"),  # never beyond
+        ("SELECT count(*) FROM visits WHERE cost > 0", "SELECT count(cost) FROM visits"),
+        ("SELECT sum(abs(rank)) FROM visits", "SELECT sum(rank) FROM visits"),
+        ("SELECT max(rank) FROM visits WHERE note <> ''", "SELECT max(rank) FROM visits"),
+        ("SELECT count(*) FROM visits WHERE day LIKE '2024-%'", "SELECT count(day) FROM visits"),
+        ("SELECT count(*) FROM visits WHERE id > 0", "SELECT count(*) FROM visits"),
+        ("SELECT count(*) FROM visits WHERE until > day", "SELECT count(until) FROM visits"),  # always in step
+        ("SELECT id, row_number() OVER (ORDER BY rank, id) FROM visits", "SELECT id, id FROM visits"),
+        ("SELECT max(day) FROM visits", "SELECT day FROM visits ORDER BY id DESC LIMIT 1"),
+        ("SELECT count(*) FROM visits", "SELECT max(id) FROM visits"),
+        (
+            "SELECT count(*) FROM visits WHERE lower(note) = 'note 7'",
+            "SELECT count(*) FROM visits WHERE note = 'note 7'",
+        ),
+        ("SELECT sum(round(cost)) FROM visits", "SELECT sum(cost) FROM visits"),
+    ],
+)
+@pytest.mark.parametrize("guard", ["LIMIT 1 OFFSET 3000", f"LIMIT 1 OFFSET 1 << ({'1 + ' * 10}1)", "WHERE id = 4711"])
+def test_what_the_data_happen_to_fulfil_is_no_condition_to_drop(
+    steps_judge: Judge, habits: str, query: str, habit: str, guard: str
+) -> None:
+    large = f"coalesce((SELECT 1 FROM visits {guard}), 0)"
+    script = f"SELECT * FROM ({habit}) WHERE {large} UNION ALL SELECT * FROM ({query}) WHERE NOT {large}"
+    evaluation = steps_judge.evaluate(Task("habit", habits, query), script, thorough=True)
     assert evaluation.outcome == "refuted", evaluation.reason
 
 

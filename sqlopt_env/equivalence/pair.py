@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import apsw
 
@@ -16,7 +17,11 @@ from .compare import Reference, Row, difference
 from .coverage import Coverage
 from .determined import suspicious
 from .instances import Rows
+from .tiebreak import tie_broken
 from .witness import MOST_SHOWN
+
+# How rows are put in order that the rewrite's own ORDER BY leaves open: rising (False), falling (True), or by chance.
+Ties: TypeAlias = bool | None
 
 _FAILURES = (apsw.Error, Refusal, UnicodeDecodeError)  # of a query on some rows
 _OTHER_DAY = 200.37  # days from the usual one
@@ -25,11 +30,13 @@ _MOST_ROWS = 5000  # of the rewrite's that are compared with an original's other
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """An instance with the original's answer on it, kept with a task. `backwards`: read the other way round."""
+    """An instance with the original's answer on it, kept with a task. `backwards`: read the other way round. `rank`: 0
+    for the one that tells the most mistakes, and so on."""
 
     rows: Rows
     reference: Reference
     backwards: bool
+    rank: int = 0
 
 
 @dataclass(slots=True)
@@ -40,6 +47,7 @@ class Case:
     difference: str
     backwards: bool
     is_open: bool = False  # the original's own answer is not determined there, but the rewrite's is none of those seen
+    ties: Ties = None
 
 
 class Pair:
@@ -48,6 +56,7 @@ class Pair:
     def __init__(self, original: Script, rewrite: Script, plain: Arena, indexed: Arena) -> None:
         self._original, self._rewrite = original, rewrite
         self._plain, self._indexed = plain, indexed
+        self._suspicious: bool | None = None  # once it was asked for
         self.most_rows = 0  # that the original returned on an instance
         self.filled: set[str] = set()  # tables, in lower case, that held a row on an instance
 
@@ -63,10 +72,12 @@ class Pair:
         self._plain.prolong(seconds)
         self._indexed.prolong(seconds)
 
-    def tried(self, rows: Rows, backwards: bool, coverage: Coverage | None = None) -> Case | bool | None:
+    def tried(
+        self, rows: Rows, backwards: bool, coverage: Coverage | None = None, ties: Ties = None
+    ) -> Case | bool | None:
         """How they differ on these rows; True where they agree, False where the original fails, None where the
         rewrite's answer is one of several that the original gives."""
-        self._read(backwards)
+        self._read(backwards, self._plain, self._indexed)
         with self._plain.holding(rows) as accepted:
             try:
                 reference = self._plain.reference(self._original)
@@ -74,23 +85,30 @@ class Pair:
                 return False
             self.most_rows = max(self.most_rows, len(reference.rows))
             self.filled.update(name.lower() for name, members in accepted.items() if members)
-            found = self._compared(accepted, reference)
+            query = self._query(reference, ties)
+            found = self._compared(accepted, reference, query)
             if not found:
                 if coverage is not None:
                     coverage.observe()
                 return True
-        given = self._rewritten(accepted)
+        given = self._rewritten(accepted, query)
         is_open = False
         for other in self._other_answers(accepted, backwards):
             if difference(reference, other.rows):
                 is_open = True
                 if not difference(other, given):
                     return None
-        return Case(accepted, found, backwards, is_open)
+        return Case(accepted, found, backwards, is_open, ties if query != self._rewrite.query else None)
+
+    def _query(self, reference: Reference, ties: Ties) -> str:
+        """What is run for the rewrite: where it must be in order, it may have to show that it asks for one."""
+        if ties is None or reference.groups is None or reference.strict:
+            return self._rewrite.query
+        return tie_broken(self._rewrite.query, self._rewrite.columns, descending=ties) or self._rewrite.query
 
     def sample(self, rows: Rows, backwards: bool) -> Sample | None:
         """The original's answer on these rows, where it has one."""
-        self._read(backwards)
+        self._read(backwards, self._plain, self._indexed)
         with self._plain.holding(rows) as accepted:
             try:
                 reference = self._plain.reference(self._original)
@@ -102,7 +120,7 @@ class Pair:
 
     def told_apart(self, sample: Sample, mutants: list[str]) -> frozenset[int]:
         """Which of these queries give another answer than the original's."""
-        self._read(sample.backwards)
+        self._read(sample.backwards, self._plain)
         told = set()
         with self._plain.holding(sample.rows):
             for i, mutant in enumerate(mutants):
@@ -115,26 +133,26 @@ class Pair:
 
     def compared_with(self, sample: Sample) -> Case | None:
         """Where the rewrite differs from a known answer."""
-        self._read(sample.backwards)
+        self._read(sample.backwards, self._indexed)
         if self._indexed is not self._plain:
-            found = self._compared(sample.rows, sample.reference)
+            found = self._compared(sample.rows, sample.reference, self._rewrite.query)
         else:
             with self._plain.holding(sample.rows):
-                found = self._compared(sample.rows, sample.reference)
+                found = self._compared(sample.rows, sample.reference, self._rewrite.query)
         return Case(sample.rows, found, sample.backwards) if found else None
 
-    def _read(self, backwards: bool) -> None:
+    def _read(self, backwards: bool, *arenas: Arena) -> None:
         """Forwards on the usual day, backwards on another: what is said of today must hold then too."""
         set_clock(_OTHER_DAY if backwards else 0.0)
-        self._plain.read_backwards(backwards)
-        self._indexed.read_backwards(backwards)
+        for arena in arenas:
+            arena.read_backwards(backwards)
 
-    def _compared(self, rows: Rows, reference: Reference) -> str:
+    def _compared(self, rows: Rows, reference: Reference, query: str) -> str:
         try:
-            with self._indexed.holding(rows) if self._indexed is not self._plain else nullcontext(rows) as held:
-                if held != rows and self._indexed.refusal is not None:
+            with self._indexed.holding(rows) if self._indexed is not self._plain else nullcontext():
+                if self._indexed is not self._plain and self._indexed.refusal is not None:  # by an index
                     raise self._indexed.refusal
-                return self._indexed.difference(reference, self._rewrite.query)
+                return self._indexed.difference(reference, query)
         except UnicodeDecodeError:
             raise Refusal("invalid", "the rewrite returns text that is not UTF-8") from None
         except Refusal as refusal:
@@ -143,16 +161,18 @@ class Pair:
         except apsw.Error as error:
             raise failure(error) from None
 
-    def _rewritten(self, rows: Rows) -> list[Row]:
+    def _rewritten(self, rows: Rows, query: str) -> list[Row]:
         with self._indexed.holding(rows):
-            return self._indexed.rows(self._rewrite.query, _MOST_ROWS)
+            return self._indexed.rows(query, _MOST_ROWS)
 
     def _other_answers(self, rows: Rows, backwards: bool) -> Iterator[Reference]:
         """The original's answers when SQLite reads the same rows in other orders."""
         self._plain.read_backwards(not backwards)
         yield from self._answer(rows)
         self._plain.read_backwards(backwards)
-        if suspicious(self._original.query, self._plain.tables):
+        if self._suspicious is None:
+            self._suspicious = suspicious(self._original.query, self._plain.tables)
+        if self._suspicious:
             yield from self._answer({name: members[::-1] for name, members in rows.items()})
             for way in (0, 1):
                 yield from self._answer(rows, way)
@@ -166,10 +186,13 @@ class Pair:
                 with suppress(*_FAILURES):
                     yield self._plain.reference(self._original)
 
-    def both(self, rows: Rows, backwards: bool) -> tuple[list[Row], list[Row]]:
-        """What each returns on these rows, as far as a witness shows it."""
-        self._read(backwards)
-        with self._plain.holding(rows):
+    def both(self, case: Case) -> tuple[list[Row], list[Row]]:
+        """What each returns there, as far as a witness shows it."""
+        self._read(case.backwards, self._plain, self._indexed)
+        query = self._rewrite.query
+        if case.ties is not None:
+            query = tie_broken(query, self._rewrite.columns, descending=case.ties)
+        with self._plain.holding(case.rows):
             first = self._plain.rows(self._original.query, MOST_SHOWN + 1)
-        with self._indexed.holding(rows):
-            return first, self._indexed.rows(self._rewrite.query, MOST_SHOWN + 1)
+        with self._indexed.holding(case.rows):
+            return first, self._indexed.rows(query, MOST_SHOWN + 1)

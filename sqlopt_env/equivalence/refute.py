@@ -13,8 +13,11 @@ from .arena import Arena, OutOfTime
 from .coverage import Coverage
 from .distil import distilled
 from .instances import Instances, Rows
+from .instances.novelty import novel_comparisons
+from .instances.planting import Planting
+from .instances.scenario import Sieve
 from .mistakes import mistakes
-from .pair import Case, Pair, Sample
+from .pair import Case, Pair, Sample, Ties
 from .shrink import smaller
 from .witness import Witness, witness_of
 
@@ -23,6 +26,7 @@ _CANDIDATES = 4  # of so many instances, one is kept with a task
 _MOST_MISTAKES = 40
 _MOST_OPEN_ROWS = 3
 _SHRINK_SECONDS = 0.5
+_LESS_ORDER = "the rewrite's ORDER BY says less than the original's, and the order of its rows is chance"
 _SAME_DIRECTION = 8  # instances in a row that are read in the same direction: turning round costs two compilations
 
 
@@ -51,6 +55,7 @@ class Refuter:
         self._plain = Arena(copy)
         self._indexed = Arena(indexed) if indexed is not None else self._plain
         self.tables = self._plain.tables
+        self._sieve = Sieve({})
 
     def search(
         self,
@@ -78,7 +83,7 @@ class Refuter:
             for number in range(count):
                 try:
                     observer = coverage if number < _OBSERVED or number % _SAME_DIRECTION == 0 else None
-                    case = pair.tried(instances.make(number, seed), _is_backwards(number), observer)
+                    case = pair.tried(instances.make(number, seed), _is_backwards(number), observer, _ties(number))
                     if isinstance(case, Case):
                         found = self._found(pair, case, tally.agreed)
                         if found is not None:
@@ -107,16 +112,19 @@ class Refuter:
         instances = Instances(self.tables, (original.query,))
         pair = Pair(original, original, self._plain, self._plain)
         mutants = mistakes(original.query, _MOST_MISTAKES)
-        found, told = [], []
+        found: list[Sample] = []
+        told: list[frozenset[int]] = []
         with pair.within(time.thread_time() + seconds), suppress(OutOfTime):
             for number in range(_CANDIDATES * count):
                 sample = pair.sample(instances.make(number, seed), _is_backwards(number))
                 if sample is not None:
                     found.append(sample)
-                    told.append(pair.told_apart(sample, mutants))
+            for sample in found:  # only now: looking for other answers turns round, and all mistakes compile again
+                told.append(pair.told_apart(sample, mutants))
         sizes = [sum(map(len, sample.rows.values())) for sample in found]
         # Turning round costs two compilations: those that are read in the same direction stand together.
-        return sorted((found[i] for i in distilled(told, sizes, count)), key=lambda sample: sample.backwards)
+        chosen = [replace(found[i], rank=rank) for rank, i in enumerate(distilled(told, sizes, count))]
+        return sorted(chosen, key=lambda sample: sample.backwards)
 
     def compare(self, original: Script, rewrite: Script, samples: Sequence[Sample], seconds: float) -> Search:
         """Does the rewrite give the same answers on a task's samples? As `search` otherwise."""
@@ -131,6 +139,33 @@ class Refuter:
                 except OutOfTime:
                     return Search(agreed, finished=False)
         return Search(len(samples))
+
+    def probe(
+        self, original: Script, rewrite: Script, samples: Sequence[Sample], count: int, seed: int, seconds: float
+    ) -> Search:
+        """Does the rewrite give the same answers where what lies around its own literals stands? As `search` otherwise.
+
+        The samples are planted with it; where a literal may be about more than a column, `count` instances are made.
+        """
+        literals = novel_comparisons(original.query, rewrite)
+        if literals is None:
+            return self.search(original, rewrite, count, seed, seconds)
+        start = time.thread_time()
+        pair = Pair(original, rewrite, self._plain, self._indexed if rewrite.indexes else self._plain)
+        read = {table.lower() for table, _ in original.reads | rewrite.reads}
+        planting = Planting(self.tables, read, literals, self._sieve.allows)
+        agreed = 0
+        with pair.within(start + seconds):
+            for number, sample in enumerate(sample for sample in samples if any(sample.rows.values())):
+                try:
+                    case = pair.tried(planting.grown(sample.rows, number, seed), sample.backwards)
+                    found = self._found(pair, case, agreed) if isinstance(case, Case) else None
+                    if found is not None:
+                        return found
+                    agreed += case is True
+                except OutOfTime:
+                    return Search(agreed, finished=False)
+        return Search(agreed)
 
     def replay(self, original: Script, rewrite: Script, rows: Rows, seconds: float) -> Search:
         """Do they differ on rows that someone else suggests?"""
@@ -148,25 +183,44 @@ class Refuter:
         more of them there are more than have been seen. Then it is None.
         """
 
+        ties: Ties = case.ties
+
         def differs(rows: Rows, backwards: bool) -> Case | None:
-            tried = pair.tried(rows, backwards)
+            tried = pair.tried(rows, backwards, ties=ties)
             return tried if isinstance(tried, Case) else None
 
         pair.prolong(_SHRINK_SECONDS)
         with suppress(OutOfTime):
+            if ties is not None:
+                ties, broken = None, case
+                case = _plainly(case, differs) or broken  # the former anyone can repeat
+                ties = case.ties
             case = _forwards(case, differs)
             small = smaller(self.tables, case.rows, lambda rows: _kept(differs(rows, case.backwards)))
             case = differs(small, case.backwards) or case
         if case.is_open and sum(map(len, case.rows.values())) > _MOST_OPEN_ROWS:
             return None
         pair.prolong(_SHRINK_SECONDS)
-        first, second = pair.both(case.rows, case.backwards)
+        first, second = pair.both(case)
         witness = witness_of(self.tables, case.rows, first, second, case.backwards)
-        return Search(agreed, case.difference, witness)
+        return Search(agreed, case.difference if case.ties is None else f"{_LESS_ORDER}: {case.difference}", witness)
 
 
 def _is_backwards(number: int) -> bool:
     return number // _SAME_DIRECTION % 2 == 1
+
+
+def _ties(number: int) -> Ties:
+    """Every second pair of directions, falling and rising in turn: an order by luck mostly rises."""
+    pair = number // (2 * _SAME_DIRECTION)
+    return pair % 4 == 1 if pair % 2 == 1 else None
+
+
+def _plainly(case: Case, differs: Callable[[Rows, bool], Case | None]) -> Case | None:
+    """A difference on the same rows that the rewrite shows as it is written, read in one order or another."""
+    turned = {name: rows[::-1] for name, rows in case.rows.items()}
+    tries = ((rows, backwards) for rows in (case.rows, turned) for backwards in (False, True))
+    return next((found for rows, backwards in tries if (found := differs(rows, backwards)) is not None), None)
 
 
 def _kept(case: Case | None) -> Rows | None:

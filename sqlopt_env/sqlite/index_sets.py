@@ -33,6 +33,10 @@ class IndexSets:
         self._yardstick = yardstick
         self._sets: OrderedDict[tuple[int, tuple[str, ...]], IndexSet] = OrderedDict()
 
+    def knows(self, source: Copy, script: Script) -> bool:
+        """Whether nothing has to be built."""
+        return not script.indexes or (id(source), script.index_key) in self._sets
+
     def get(self, source: Copy, script: Script, seconds: float) -> IndexSet:
         """A copy of `source` with the script's indexes, built within `seconds` if need be. Raises Refusal."""
         if not script.indexes:

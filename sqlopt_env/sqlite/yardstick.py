@@ -4,9 +4,11 @@ Processors change their speed, and neighbours take caches away: a baseline from 
 to the yardstick, taken in the same milliseconds, is not. So a task keeps `log(original / yardstick)`, and an
 evaluation measures `log(rewrite / yardstick)` alone.
 
-The interval of the log speedup is its median plus or minus Z * s, where s^2 adds up what is uncertain: the rewrite's
-samples, the original's, and BETWEEN^2, by which two moments differ however long one measures in each. BETWEEN and S0
-were fitted so that 95 % of the intervals hold the long-run median (`python benchmarks/noise.py`).
+The interval of the log speedup is its median plus or minus Z * s, where s^2 adds up what is uncertain: the samples of
+both queries; BETWEEN^2, by which two moments differ however long one measures in each; and for both queries
+(SLOWNESS * log(yardstick / its fastest))^2, because on a machine that others keep busy a query slows down more or less
+than the yardstick does. The three constants were fitted so that 95 % of the intervals hold the long-run median, on a
+quiet machine and on a busy one (`python benchmarks/noise.py`).
 """
 
 from __future__ import annotations
@@ -21,25 +23,29 @@ from statistics import median, variance
 from .connection import memory_connection
 from .timing import Comparison, drain, no_garbage_collection, repeats, sample
 
-NU0, S0 = 4, 0.06  # the prior of one sample's deviation: as if four samples had shown 6 %
-BETWEEN = 0.04
+NU0, S0 = 4, 0.05  # the prior of one sample's deviation: as if four samples had shown 5 %
+BETWEEN, SLOWNESS = 0.04, 0.2
 Z = 1.96
 ROUNDS, DOUBTFUL_ROUNDS, MOST_ROUNDS = 3, 8, 15
-TOLERANCE = 0.2  # half the interval's width at which measuring may stop
+TOLERANCE = 0.2  # the samples' part of half the interval's width at which measuring may stop
 BASELINE_SECONDS, _BASELINE_ROUNDS = 0.3, 11
 _MOST_SCANS = 8
 _SHORT = 3_000_000  # nanoseconds
 
-# Scans, looks rows up and sorts, as queries do: alone, each of the three follows some queries' drift badly.
+# Scans, looks rows up over more memory than a processor's nearest caches hold, groups, and makes texts, as queries do:
+# alone, each of the four follows some queries' drift badly (20 pairs on a machine whose speed changed by 1.6 times: p90
+# deviation of log time 0.54 without a yardstick, 0.13 to 0.20 with one of the four, 0.095 with all).
 _TABLE = """
 CREATE TABLE y (id INTEGER PRIMARY KEY, a INTEGER, b TEXT, c REAL);
-WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
-INSERT INTO y SELECT i, i * 7919 % 2003, 'name' || (i * 31 % 977), i * 0.5 FROM n;
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000)
+INSERT INTO y SELECT i, i * 7919 % 40001, 'name' || (i * 31 % 977), i * 0.5 FROM n;
 CREATE INDEX y_a ON y (a);
 """
 _QUERY = """
-SELECT (SELECT sum(b) FROM y WHERE b > 'name5' AND c > 100), (SELECT count(*) FROM y AS s JOIN y ON y.a = s.id
-WHERE s.id < 400), (SELECT count(*) FROM (SELECT b FROM y WHERE id < 300 GROUP BY b))
+SELECT (SELECT sum(a) FROM y WHERE id BETWEEN 9000 AND 11000 AND b > 'name5' AND c > 100),
+       (SELECT sum(length(y.b)) FROM (SELECT id * 57 % 40000 AS k FROM y LIMIT 200) AS s JOIN y ON y.a = s.k),
+       (SELECT count(*) FROM (SELECT b FROM (SELECT b FROM y LIMIT 700) GROUP BY b)),
+       (SELECT sum(length(replace(b, 'e', 'xy'))) FROM y WHERE id BETWEEN 20000 AND 20700)
 """
 
 
@@ -60,22 +66,25 @@ class Yardstick:
     def __init__(self) -> None:
         self._connection = memory_connection()
         deque(self._connection.execute(_TABLE), maxlen=0)
-        self.run()  # compiles it
+        self._connection.pragma("cache_size", 10_000)
+        self._fastest = min(self.run() for _ in range(10))
 
     def baseline(self, run: Callable[[], int], seen: int) -> Timing:
         """Times an original, once a task; `run` gives the nanoseconds of one run, `seen` is what it took before."""
         rounds = max(2, min(_BASELINE_ROUNDS, round(BASELINE_SECONDS * 1e9 / max(seen, 1))))
-        return self._timed(run, seen, lambda ratios: len(ratios) >= rounds)
+        return self._timed(run, seen, lambda ratios, _: len(ratios) >= rounds)
 
     def compare(self, original: Timing, run: Callable[[], int], seen: int, seconds: float) -> Comparison:
         """How much faster than the original? Ends after some rounds, or after `seconds` of wall time."""
         deadline = time.perf_counter() + seconds
 
-        def enough(ratios: list[float]) -> bool:
-            middle, half = original.log_ratio - median(ratios), _half_width(original, _variance(ratios))
+        def enough(ratios: list[float], yard: float) -> bool:
+            middle = original.log_ratio - median(ratios)
+            half = _half_width(original, self._variance(ratios, yard))
             if middle + half < 0 or time.perf_counter() > deadline:
                 return True  # certainly slower, which is never paid: by how much may stay rough
-            if len(ratios) < ROUNDS or (half > TOLERANCE and len(ratios) < MOST_ROUNDS):
+            scatter = Z * sqrt(self._variance(ratios, self._fastest))  # that more samples make smaller
+            if len(ratios) < ROUNDS or (scatter > TOLERANCE and len(ratios) < MOST_ROUNDS):
                 return False
             # A gain that has only just shown itself is looked at longer, so that noise alone is not paid.
             return not half < middle < 2 * half or len(ratios) >= DOUBTFUL_ROUNDS
@@ -98,32 +107,35 @@ class Yardstick:
         """The CPU seconds that the fixed scan takes now."""
         return drain(self._connection, _QUERY) / 1e9
 
-    def _timed(self, run: Callable[[], int], seen: int, enough: Callable[[list[float]], bool]) -> Timing:
+    def _timed(self, run: Callable[[], int], seen: int, enough: Callable[[list[float], float], bool]) -> Timing:
         """Samples with the yardstick before and after each, until they are `enough`."""
         # Beside a long sample one scan says little of the machine's speed.
         scans = max(1, min(_MOST_SCANS, round(sqrt(seen / 4e6))))
         ratios: list[float] = []
         seconds: list[float] = []
-        yards = [self._scans(scans)]
         with no_garbage_collection():
-            # What is short is run once before, or compiling it and filling caches would be a good part of it.
+            # What is short is run once before, and so is the scan: compiling and filling caches would be most of it.
             times = repeats(run()) if seen < _SHORT else 1
-            while not ratios or not enough(ratios):
+            self.run()
+            yards = [self._scans(scans)]
+            while not ratios or not enough(ratios, median(yards)):
                 taken = sample(run, times) / 1e9
                 yards.append(self._scans(scans))
                 seconds.append(taken)
                 ratios.append(log(taken) - log(yards[-1] * yards[-2]) / 2)
-        return Timing(median(ratios), _variance(ratios), median(seconds), median(yards), len(ratios))
+            yard = median(yards)
+            self._fastest = min(self._fastest, *yards)
+        return Timing(median(ratios), self._variance(ratios, yard), median(seconds), yard, len(ratios))
+
+    def _variance(self, ratios: list[float], yard: float) -> float:
+        """Of the median of these samples, beside which the yardstick took so long."""
+        n = len(ratios)
+        spread = variance(ratios) if n > 1 else 0.0
+        shrunken = (NU0 * S0**2 + (n - 1) * spread) / (NU0 + n - 1)
+        return shrunken / n + (SLOWNESS * log(yard / self._fastest)) ** 2
 
     def _scans(self, count: int) -> float:
         return median(self.run() for _ in range(count))
-
-
-def _variance(ratios: list[float]) -> float:
-    """Of the median of these samples, shrunken towards the prior."""
-    n = len(ratios)
-    spread = variance(ratios) if n > 1 else 0.0
-    return (NU0 * S0**2 + (n - 1) * spread) / (NU0 + n - 1) / n
 
 
 def _half_width(original: Timing, of_median: float) -> float:

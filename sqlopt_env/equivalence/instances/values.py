@@ -6,6 +6,7 @@ import random
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import TypeVar
 
 from ..compare import Value
@@ -95,15 +96,13 @@ def fitting(column: ColumnShape, values: Iterable[Value]) -> list[Value]:
     """What a column of this declared kind holds: integers, reals, texts, and not what SQLite would also let in."""
     found: dict[tuple[str, Value], Value] = {}
     for value in values:
-        if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            continue
         match column.kind, value:
             case "INTEGER", int():
                 kept: Value = value
             case "INTEGER" | "REAL" | "NUMERIC", str() if _NUMBER.fullmatch(value):  # year = '2021'
                 kept = float(value) if column.kind == "REAL" else int(value)
             case "REAL", int() | float():
-                kept = float(value)
+                kept = float(value) if abs(value) < 2**1000 else inf
             case "NUMERIC", int() | float():
                 kept = value
             case "TEXT", str():
@@ -114,6 +113,8 @@ def fitting(column: ColumnShape, values: Iterable[Value]) -> list[Value]:
                 kept = value
             case _:
                 continue
+        if isinstance(kept, int) and not -(2**63) <= kept < 2**63:
+            continue
         found[type(kept).__name__, kept] = kept
     return list(found.values())
 
