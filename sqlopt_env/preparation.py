@@ -91,16 +91,20 @@ def prepare(
     else:
         helpful = copies.helpful_indexes(script.reads)
         reference = _with_help(copies.clean, script, helpful, settings.reference_timeout, allow)
+    prepared = Prepared(script, plan, reference, [], rows is None, seconds, max(count.steps, 1))
+    first = _timed(copies.clean, prepared, yardstick, allow)
     allow("instances", 2 * settings.timeout)
-    samples = refuter.samples(script, settings.instances, INSTANCE_SEED, settings.timeout)
-    prepared = Prepared(script, plan, reference, samples, rows is None, seconds, max(count.steps, 1))
-    if yardstick is not None:
-        prepared.timing = _timed(copies.clean, prepared, settings, yardstick, allow)
+    prepared.samples = refuter.samples(script, settings.instances, INSTANCE_SEED, settings.timeout)
+    second = _timed(copies.clean, prepared, yardstick, allow)
+    if yardstick is not None and first is not None and second is not None:
+        prepared.timing = yardstick.joined(first, second)
     return prepared
 
 
-def _timed(copy: Copy, prepared: Prepared, settings: Settings, yardstick: Yardstick, allow: Allow) -> Timing:
+def _timed(copy: Copy, prepared: Prepared, yardstick: Yardstick | None, allow: Allow) -> Timing | None:
     """The original in yardsticks; one that was stopped is not run again, and the time it had is a lower bound."""
+    if yardstick is None:
+        return None
     taken = round(prepared.seconds * 1e9)
     if prepared.stopped:
         return yardstick.baseline(lambda: taken, taken)

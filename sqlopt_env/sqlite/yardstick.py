@@ -5,7 +5,8 @@ to the yardstick, taken in the same milliseconds, is not. So a task keeps `log(o
 evaluation measures `log(rewrite / yardstick)` alone.
 
 The interval of the log speedup is its median plus or minus Z * s, where s^2 adds up what is uncertain: the samples of
-both queries; BETWEEN^2, by which two moments differ however long one measures in each; and for both queries
+both queries; what two moments differ by however long one measures in each, BETWEEN^2 corrected by the two moments at
+which the original was measured; and for both queries
 (SLOWNESS * log(yardstick / its fastest))^2, because on a machine that others keep busy a query slows down more or less
 than the yardstick does. The three constants were fitted so that 95 % of the intervals hold the long-run median, on a
 quiet machine and on a busy one (`python benchmarks/noise.py`).
@@ -24,11 +25,12 @@ from .connection import memory_connection
 from .timing import Comparison, drain, no_garbage_collection, repeats, sample
 
 NU0, S0 = 4, 0.05  # the prior of one sample's deviation: as if four samples had shown 5 %
-BETWEEN, SLOWNESS = 0.04, 0.2
+BETWEEN, SLOWNESS = 0.05, 0.2
 Z = 1.96
 ROUNDS, DOUBTFUL_ROUNDS, MOST_ROUNDS = 3, 8, 15
 TOLERANCE = 0.2  # the samples' part of half the interval's width at which measuring may stop
-BASELINE_SECONDS, _BASELINE_ROUNDS = 0.3, 11
+BASELINE_SECONDS, _BASELINE_ROUNDS = 0.2, 7  # each of the two times that an original is measured
+_MOMENTS_NU0 = 3  # the prior of the variance between moments: as if three pairs of them had shown BETWEEN
 _MOST_SCANS = 8
 _SHORT = 3_000_000  # nanoseconds
 
@@ -51,10 +53,14 @@ SELECT (SELECT sum(a) FROM y WHERE id BETWEEN 9000 AND 11000 AND b > 'name5' AND
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """A query in yardsticks: the median of log(query / yardstick), its variance, and plain CPU seconds of both."""
+    """A query in yardsticks: the median of log(query / yardstick), its variance, and plain CPU seconds of both.
+
+    `moments` is the variance between two moments at which one may measure it.
+    """
 
     log_ratio: float
     variance: float
+    moments: float
     seconds: float
     yard: float
     rounds: int
@@ -70,9 +76,23 @@ class Yardstick:
         self._fastest = min(self.run() for _ in range(10))
 
     def baseline(self, run: Callable[[], int], seen: int) -> Timing:
-        """Times an original, once a task; `run` gives the nanoseconds of one run, `seen` is what it took before."""
+        """Times an original for half a baseline; `run` gives the nanoseconds of one run, `seen` what it took before."""
         rounds = max(2, min(_BASELINE_ROUNDS, round(BASELINE_SECONDS * 1e9 / max(seen, 1))))
         return self._timed(run, seen, lambda ratios, _: len(ratios) >= rounds)
+
+    @staticmethod
+    def joined(one: Timing, other: Timing) -> Timing:
+        """The baseline from two moments, which also tells how much two moments differ for this query."""
+        apart = (one.log_ratio - other.log_ratio) ** 2 / 2
+        moments = (_MOMENTS_NU0 * BETWEEN**2 + apart) / (_MOMENTS_NU0 + 1)
+        return Timing(
+            (one.log_ratio + other.log_ratio) / 2,
+            (one.variance + other.variance) / 4 + moments / 2,
+            moments,
+            (one.seconds + other.seconds) / 2,
+            (one.yard + other.yard) / 2,
+            one.rounds + other.rounds,
+        )
 
     def compare(self, original: Timing, run: Callable[[], int], seen: int, seconds: float) -> Comparison:
         """How much faster than the original? Ends after some rounds, or after `seconds` of wall time."""
@@ -125,7 +145,7 @@ class Yardstick:
                 ratios.append(log(taken) - log(yards[-1] * yards[-2]) / 2)
             yard = median(yards)
             self._fastest = min(self._fastest, *yards)
-        return Timing(median(ratios), self._variance(ratios, yard), median(seconds), yard, len(ratios))
+        return Timing(median(ratios), self._variance(ratios, yard), BETWEEN**2, median(seconds), yard, len(ratios))
 
     def _variance(self, ratios: list[float], yard: float) -> float:
         """Of the median of these samples, beside which the yardstick took so long."""
@@ -139,4 +159,4 @@ class Yardstick:
 
 
 def _half_width(original: Timing, of_median: float) -> float:
-    return Z * sqrt(BETWEEN**2 + original.variance + of_median)
+    return Z * sqrt(original.moments + original.variance + of_median)
