@@ -227,8 +227,8 @@ def _doubt(search: Search, original: Script, rewrite: Script) -> str:
         return f"small databases say too little: {search.never_switched} on any of them"
     if search.most_rows > 1 and is_ordered(original.query) and not is_ordered(rewrite.query):
         return "the rewrite has no ORDER BY: its rows came in the right order, but SQLite does not promise that"
-    strange = strange_limit(original.query, rewrite.query)
-    if strange:
-        return f"of the rewrite, {strange}"
     size = unreachable_size(original.query, rewrite.query)
-    return f"small databases do not reach a LIMIT or OFFSET of {size}, which only one of the two has" if size else ""
+    if size:
+        return f"small databases do not reach a LIMIT or OFFSET of {size}, which only one of the two has"
+    strange = strange_limit(original.query, rewrite.query)
+    return f"of the rewrite, {strange}" if strange else ""

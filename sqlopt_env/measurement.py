@@ -26,18 +26,18 @@ def measured(
     clean: Copy,
     copy: Copy,
     script: Script,
-    steps: int,
+    effort: int,
     settings: Settings,
     yardstick: Yardstick | None,
 ) -> Comparison:
     """Compares the rewrite, on a copy with its indexes, with the task's original.
 
-    `copy.seen` is how long its rows took just now, in `steps` steps. Raises Refusal for one that takes too long.
+    `effort` is what its rows took just now, in CPU nanoseconds or steps. Raises Refusal for one that takes too long.
     """
     if settings.measure == "steps":
-        return compared_steps(prepared.steps, steps)
-    if is_hopeless(prepared, copy.seen, steps, settings):
-        seen = copy.seen / 1e9
+        return compared_steps(prepared.steps, effort)
+    if is_hopeless(prepared, effort, settings):
+        seen = effort / 1e9
         ratio = prepared.seconds / seen
         return Comparison(prepared.seconds, seen, ratio, ratio / _DRIFT, ratio * _DRIFT, 1)
     seconds = longest(settings)
@@ -45,7 +45,7 @@ def measured(
         try:
             if yardstick is not None and prepared.timing is not None:
                 return yardstick.compare(
-                    prepared.timing, lambda: drain(copy.connection, script.query), copy.seen, settings.measure_seconds
+                    prepared.timing, lambda: drain(copy.connection, script.query), effort, settings.measure_seconds
                 )
             stopped_after = round(prepared.seconds * 1e9)
             return interleave(
@@ -53,17 +53,21 @@ def measured(
                 lambda: stopped_after if prepared.stopped else drain(clean.connection, prepared.script.query),
                 lambda: drain(copy.connection, script.query),
                 settings.measure_seconds,
-                copy.seen,
+                effort,
             )
         except apsw.InterruptError:
             raise Refusal("timeout", f"the rewrite runs longer than {settings.timeout:g} s") from None
 
 
-def is_hopeless(prepared: Prepared, seen: int, steps: int, settings: Settings) -> bool:
-    """Whether a rewrite that took so many nanoseconds or steps is certainly slower than the original."""
-    if settings.measure == "steps":
-        return steps > _HOPELESS * prepared.steps
-    return seen > max(_LONG, _HOPELESS * prepared.seconds) * 1e9
+def effort_of_original(prepared: Prepared, settings: Settings) -> float:
+    """What the original took, in CPU nanoseconds or steps; a lower bound where it was stopped."""
+    return prepared.steps if settings.measure == "steps" else prepared.seconds * 1e9
+
+
+def is_hopeless(prepared: Prepared, effort: int, settings: Settings) -> bool:
+    """Whether a rewrite that took so much is certainly slower than the original."""
+    least = 0.0 if settings.measure == "steps" else _LONG * 1e9
+    return effort > max(least, _HOPELESS * effort_of_original(prepared, settings))
 
 
 def longest(settings: Settings) -> float:

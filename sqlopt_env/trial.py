@@ -17,21 +17,20 @@ from .equivalence.limits import strange_limit
 from .equivalence.ordering import is_ordered
 from .equivalence.tiebreak import mostly_ascending, tie_broken
 from .equivalence.witness import Witness
-from .measurement import figures, is_hopeless, longest, measured
+from .measurement import effort_of_original, figures, is_hopeless, longest, measured
 from .preparation import Prepared, read_original
 from .sqlite.copies import Copy
 from .sqlite.index_sets import IndexSet
 from .sqlite.plan import explain
 from .sqlite.script import Refusal, Script, one_line, read_script
 from .sqlite.snapshot import Signature
-from .sqlite.steps import counting_steps
 from .types import Outcome, Settings, SqlOptError, Verdict
 from .workbench import Place, Workbench
 from .workers.host import Handler, Host
 
 SCRIPT_SECONDS = 2.0
 # A rewrite that small changes make so much slower remembers an answer, and computes it when it finds them.
-_FAR_SLOWER, _LEAST_NANOSECONDS = 4.0, 500_000
+_FAR_SLOWER, _LEAST_NANOSECONDS, _LEAST_STEPS = 4.0, 500_000, 2_000
 LONGEST_WITNESS = 20_000  # characters of SQL
 THOROUGH_SEED = 1  # other instances than the ones that a policy's feedback comes from
 
@@ -114,22 +113,25 @@ class Trial:
         self._compare_on_small_databases(script, novel)
         indexes = self._indexed(script)
         copy = indexes.copy
-        steps, seen = self._compare_on_the_real_one(copy, script)
+        effort = self._compare_on_the_real_one(copy, script)
         # What is certainly slower is never paid: nothing more need be known of it.
-        sure = self._thorough or (novel and not is_hopeless(prepared, seen, steps, settings))
+        sure = self._thorough or (novel and not is_hopeless(prepared, effort, settings))
         if sure:
             self._compare_on_twin(script)
         self.found["plan_after"] = asdict(explain(copy.connection, script.query))
         if settings.measure != "steps":
             self._host("time", longest(settings))
         clean, yardstick = self._place.copies.clean, self._workbench.yardstick
-        comparison = measured(prepared, clean, copy, script, steps, settings, yardstick)
+        comparison = measured(prepared, clean, copy, script, effort, settings, yardstick)
         outcome = figures(prepared, comparison, indexes, settings)
         if sure or outcome["outcome"] == "improved":
             self._check_order(copy, script)
-            if self._remembers(copy, script, seen, each=sure):
+            if self._remembers(copy, script, effort, each=sure):
                 self.end("equivalent", "the same rows, but fast on these very data only: no gain shown")
                 outcome |= {name: self.found[name] for name in ("outcome", "reason")}
+        strange = strange_limit(prepared.script.query, script.query)
+        if strange:
+            raise Refusal("unverified", strange)
         self.found |= outcome
 
     def end(self, outcome: Outcome, reason: str) -> None:
@@ -168,9 +170,6 @@ class Trial:
             self._instances += search.agreed
         if search.witness is not None:
             raise self._refuted(f"on a small database, {search.difference}", 0, search.witness)
-        strange = strange_limit(original.query, script.query)
-        if strange:
-            raise Refusal("unverified", strange)
         if not search.finished:
             raise Refusal("timeout", f"on small databases the rewrite runs longer than {seconds:g} s")
 
@@ -183,19 +182,18 @@ class Trial:
         self.found |= {"index_seconds": indexes.cost.amount, "index_bytes": indexes.cost.bytes}
         return indexes
 
-    def _compare_on_the_real_one(self, copy: Copy, script: Script) -> tuple[int, int]:
-        """The same rows on the real database? The steps and the CPU nanoseconds that it took to see."""
+    def _compare_on_the_real_one(self, copy: Copy, script: Script) -> int:
+        """The same rows on the real database? The effort (CPU nanoseconds, or steps) that it took to see."""
         reference = self._prepared.reference
         assert reference is not None
         self._host("check", self._settings.timeout)
-        with counting_steps(copy.connection) as count:
-            problem = difference_on(copy, reference, script, self._settings.timeout)
+        problem, effort = self._workbench.difference_with_effort(copy, reference, script)
         if len(reference.rows) > 1 and is_ordered(self._prepared.script.query) and not is_ordered(script.query):
             problem = problem or "the rewrite has no ORDER BY, as the original has: the order of its rows is chance"
         if problem:
             raise self._refuted(problem, 0)
         self._tested(1, f"equal results on the real database and {self._instances} small ones")
-        return max(count.steps, 1), copy.seen
+        return effort
 
     def _compare_on_twin(self, script: Script) -> None:
         """The same rows on a database as large as the real one, but with other contents?"""
@@ -217,16 +215,16 @@ class Trial:
             if query and difference_on(copy, reference, replace(script, query=query), self._settings.timeout):
                 raise self._refuted("its ORDER BY says less than the original's: the order of its rows is chance", 1)
 
-    def _remembers(self, copy: Copy, script: Script, seen: int, *, each: bool) -> bool:
+    def _remembers(self, copy: Copy, script: Script, effort: int, *, each: bool) -> bool:
         """Does the rewrite know its answer by heart? On the real database, a little changed, it is wrong or slow then.
 
-        `seen` is the CPU nanoseconds that its rows took before.
+        `effort` is what its rows took before.
         """
         prepared = self._prepared
         self._workbench.prepare_nearby(self._place, prepared, self._host)
         # Far slower than before, or as if it computed the original's answer besides.
-        slow = min(_FAR_SLOWER * seen, seen + prepared.seconds * 1e9 / 2)
-        slow = max(slow, seen + _LEAST_NANOSECONDS)
+        slow = min(_FAR_SLOWER * effort, effort + effort_of_original(prepared, self._settings) / 2)
+        slow = max(slow, effort + (_LEAST_STEPS if self._settings.measure == "steps" else _LEAST_NANOSECONDS))
         problem, taken = self._workbench.difference_nearby(copy, prepared, script, self._host, each=each, slow=slow)
         if problem:
             raise self._refuted(f"after small changes to the real database, {problem}", 1)

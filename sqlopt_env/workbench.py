@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import apsw
 
 from .equivalence.actual import difference_on
+from .equivalence.compare import Reference
 from .equivalence.refute import Refuter
 from .equivalence.twin import make_twin
 from .equivalence.twin.disturbance import apply
@@ -16,6 +17,7 @@ from .sqlite.copies import Copies, Copy, failure
 from .sqlite.index_sets import IndexSets
 from .sqlite.script import Refusal, Script
 from .sqlite.snapshot import Signature
+from .sqlite.steps import counting_steps
 from .sqlite.yardstick import Yardstick
 from .types import Settings
 from .workers.host import Host
@@ -108,10 +110,10 @@ class Workbench:
         self, copy: Copy, prepared: Prepared, rewrite: Script, host: Host, *, each: bool, slow: float
     ) -> tuple[str, int]:
         """How the rewrite's answer differs from the original's after small changes to the real database, or "", and
-        the CPU nanoseconds that the slower of its runs took.
+        the effort (CPU nanoseconds, or steps) of the slower of its runs.
 
         To be called after `prepare_nearby`, with a copy that has the rewrite's indexes. Compares after `each` of the
-        changes, or after all of them. What takes longer than `slow` nanoseconds is run again, and the better counts.
+        changes, or after all of them. What takes more than `slow` is run again, and the better counts.
         """
         assert prepared.nearby is not None
         seconds, slowest = self._settings.timeout, 0
@@ -125,16 +127,22 @@ class Workbench:
                 if reference is None or (number < len(stages) and not each and stages[-1][1] is not None):
                     continue
                 host("nearby", seconds)
-                problem = difference_on(copy, reference, rewrite, seconds)
+                problem, taken = self.difference_with_effort(copy, reference, rewrite)
                 if problem:
-                    return problem, copy.seen
-                taken = copy.seen
+                    return problem, taken
                 if taken > slow:
                     host("nearby", seconds)
-                    difference_on(copy, reference, rewrite, seconds)
-                    taken = min(taken, copy.seen)
+                    taken = min(taken, self.difference_with_effort(copy, reference, rewrite)[1])
                 slowest = max(slowest, taken)
         return "", slowest
+
+    def difference_with_effort(self, copy: Copy, reference: Reference, rewrite: Script) -> tuple[str, int]:
+        """How the rewrite's answer differs from a known one, or "", and the CPU nanoseconds or steps that it took."""
+        if self._settings.measure != "steps":
+            return difference_on(copy, reference, rewrite, self._settings.timeout), copy.seen
+        with counting_steps(copy.connection) as count:
+            problem = difference_on(copy, reference, rewrite, self._settings.timeout)
+        return problem, max(count.steps, 1)
 
     def prepare_nearby(self, place: Place, prepared: Prepared, host: Host) -> None:
         """Has the original's answers on the real database, a little changed, ready."""

@@ -10,6 +10,7 @@ import pytest
 
 from sqlopt_env import Judge, SqlOptError, SQLOptimizeEnv, Task
 from sqlopt_env.databases import database_path
+from sqlopt_env.equivalence.limits import strange_limit
 
 PAID = ("improved", "equivalent")
 COUNT = Task("count", "shop", "SELECT count(*) FROM orders WHERE amount > 100")
@@ -207,3 +208,29 @@ def test_a_witness_with_both_results_is_the_feedback(steps_judge: Judge) -> None
     assert "INSERT INTO users" in feedback
     assert "The original returns there:" in feedback
     assert "The rewrite returns there:" in feedback
+
+
+@pytest.mark.parametrize("limit", ["100", "(1000)", "5000", "1e3", "1000 + (SELECT 0)", "(SELECT count(*) FROM users)"])
+@pytest.mark.parametrize("thorough", [False, True])
+def test_a_limit_that_only_the_rewrite_has_is_never_paid(steps_judge: Judge, limit: str, thorough: bool) -> None:
+    task = Task("cities", "shop", "SELECT DISTINCT city FROM users WHERE age > 30")
+    script = f"CREATE INDEX i ON users (age, city); {task.query} LIMIT {limit}"
+    assert steps_judge.evaluate(task, script, thorough=thorough).outcome in ("unverified", "refuted", "timeout")
+
+
+@pytest.mark.parametrize(
+    ("original", "rewrite"),
+    [
+        ("SELECT max(amount) FROM orders", "SELECT amount FROM orders ORDER BY amount DESC LIMIT 1"),
+        ("SELECT id FROM orders ORDER BY amount DESC, id LIMIT 20 OFFSET 10",
+         "SELECT id FROM (SELECT id, amount FROM orders ORDER BY amount DESC, id LIMIT 30) ORDER BY amount DESC, id"
+         " LIMIT 20 OFFSET 10"),
+        ("SELECT id FROM (SELECT id, row_number() OVER (ORDER BY amount, id) AS n FROM orders) WHERE n <= 7",
+         "SELECT id FROM orders ORDER BY amount, id LIMIT 7"),
+        ("SELECT city FROM users AS u WHERE EXISTS (SELECT 1 FROM orders AS o WHERE o.user_id = u.id)",
+         "SELECT city FROM users AS u WHERE (SELECT 1 FROM orders AS o WHERE o.user_id = u.id LIMIT 1) = 1"),
+        ("SELECT city FROM users WHERE age = 33", "SELECT city FROM users WHERE age = 33 LIMIT -1"),
+    ],
+)  # fmt: skip
+def test_limits_that_follow_from_the_original_are_let_alone(original: str, rewrite: str) -> None:
+    assert strange_limit(original, rewrite) == ""

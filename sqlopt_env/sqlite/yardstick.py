@@ -128,21 +128,21 @@ class Yardstick:
         return drain(self._connection, _QUERY) / 1e9
 
     def _timed(self, run: Callable[[], int], seen: int, enough: Callable[[list[float], float], bool]) -> Timing:
-        """Samples with the yardstick before and after each, until they are `enough`."""
+        """Samples with the yardstick between them, until they are `enough`."""
         # Beside a long sample one scan says little of the machine's speed.
         scans = max(1, min(_MOST_SCANS, round(sqrt(seen / 4e6))))
         ratios: list[float] = []
         seconds: list[float] = []
+        yards: list[float] = []
         with no_garbage_collection():
-            # What is short is run once before, and so is the scan: compiling and filling caches would be most of it.
+            # What is short is run once before: compiling it and filling caches would be a good part of it.
             times = repeats(run()) if seen < _SHORT else 1
-            self.run()
-            yards = [self._scans(scans)]
             while not ratios or not enough(ratios, median(yards)):
                 taken = sample(run, times) / 1e9
                 yards.append(self._scans(scans))
                 seconds.append(taken)
-                ratios.append(log(taken) - log(yards[-1] * yards[-2]) / 2)
+                # After the first sample only: a scan before it would find other caches than between samples.
+                ratios.append(log(taken) - (log(yards[-1]) + log(yards[-2 if len(yards) > 1 else -1])) / 2)
             yard = median(yards)
             self._fastest = min(self._fastest, *yards)
         return Timing(median(ratios), self._variance(ratios, yard), BETWEEN**2, median(seconds), yard, len(ratios))
