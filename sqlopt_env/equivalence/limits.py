@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sqlglot import Token, TokenType, exp
 
+from ..sqlite.script import plain_text
 from .instances.literals import LARGEST_LIMIT, words
 from .parsing import parsed
 
@@ -29,7 +30,7 @@ class _Bound:
 
 def strange_limit(original: str, rewrite: str) -> str:
     """Why the rewrite's LIMITs cannot be checked, in one sentence; "" where they can."""
-    said, own = words(original), words(rewrite)
+    said, own = words(plain_text(original)), words(plain_text(rewrite))
     if said is None or own is None:
         return "" if said == own else "its LIMITs cannot be read"
     known = list(_bounds(said))
