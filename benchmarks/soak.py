@@ -42,8 +42,9 @@ SMALL = (
     "WITH RECURSIVE r(x) AS (SELECT {n} UNION ALL SELECT x + 1 FROM r LIMIT 3000) SELECT x, x, x FROM r",
     "SELECT city, hex(zeroblob({m} * 1000)), /* {n} */ 1 FROM sales",
 )
-DEADLY = (
-    "SELECT length(trim(replace(hex(zeroblob(500000)), '00', 'c'), replace(hex(zeroblob(50000)), '00', 'b'))), {n}, 1"
+DEADLY = (  # one opcode without end
+    "SELECT length(trim(replace(hex(zeroblob(500000)), '00', 'c'), replace(hex(zeroblob(50000)), '00', 'b') || 'c')),"
+    " {n}, 1"
 )
 
 

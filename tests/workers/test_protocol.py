@@ -140,7 +140,8 @@ def test_a_worker_is_told_why_there_is_no_database(make_pool: Callable[..., Work
         (tmp_path, "there is no database file"),
         (tmp_path / "none", "cannot be read: No such file"),
     ):
-        answer = pool.call({"op": "brief", "path": str(path), "query": "SELECT 1"})
+        known = [str(path), 100, 0, 0, 0]  # its signature a moment ago
+        answer = pool.call({"op": "brief", "path": str(path), "signature": known, "query": "SELECT 1"})
         assert sentence in answer["error"]
 
 
