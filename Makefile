@@ -24,9 +24,9 @@ test: setup
 bench: setup
 	$(BIN)/python -m pip install --quiet --group bench
 	$(BIN)/python benchmarks/judge.py
-	$(BIN)/python benchmarks/judge.py --scale 10 --passes 3
+	$(BIN)/python benchmarks/judge.py --scale 10 --passes 2
 	$(BIN)/python benchmarks/noise.py --plots docs/figures
-	$(BIN)/python benchmarks/env.py --scales 1 10 100 --plots docs/figures
+	$(BIN)/python benchmarks/env.py --scales 1 10 --plots docs/figures
 	$(BIN)/python benchmarks/fuzz.py
 	$(BIN)/python benchmarks/soak.py
 	$(BIN)/python benchmarks/verdicts.py
