@@ -13,8 +13,7 @@ from .equivalence.determined import suspicious, undetermined
 from .equivalence.pair import Sample
 from .equivalence.reference import reference_for
 from .equivalence.refute import Refuter
-from .equivalence.shape import TableShape
-from .equivalence.twin.disturbance import SIZES, Disturbance, apply, disturbance, narrowed
+from .equivalence.twin.disturbance import apply
 from .equivalence.twin.handles import Step
 from .sqlite.copies import Copies, Copy
 from .sqlite.plan import explain
@@ -81,10 +80,10 @@ def prepare(
     rows: list[Row] | None = None
     start = cpu_clock()
     with counting_steps(copies.clean.connection) as count, suppress(apsw.InterruptError):
-        rows = _rows(copies.clean, script, settings.timeout)
+        rows = rows_of(copies.clean, script, settings.timeout)
     seconds = (cpu_clock() - start) / 1e9
     if rows is not None:
-        reference: Reference | None = _reference(copies.clean, script, rows, settings.timeout, allow)
+        reference: Reference | None = reference_of(copies.clean, script, rows, settings.timeout, allow)
         assert reference is not None
         if suspicious(script.query, refuter.tables):
             _refuse_chance(copies, script, reference, settings.timeout, allow)
@@ -120,92 +119,11 @@ def reference_on(
     """A query's answer on any database, at need with the helpful indexes; None where it cannot be had."""
     allow("reference", settings.timeout)
     try:
-        return _reference(copy, script, _rows(copy, script, settings.timeout), settings.timeout, allow)
+        return reference_of(copy, script, rows_of(copy, script, settings.timeout), settings.timeout, allow)
     except SqlOptError:
         return None
     except apsw.InterruptError:
         return _with_help(copy, script, helpful, settings.reference_timeout, allow)
-
-
-def nearby(copies: Copies, refuter: Refuter, prepared: Prepared, settings: Settings, allow: Allow) -> Nearby:
-    """Looks for a change of few rows that moves the original's answer."""
-    script, before = prepared.script, prepared.reference
-    samples = [sample.rows for sample in sorted(prepared.samples, key=lambda sample: sample.rank)]
-    tables, connection = refuter.tables, copies.clean.connection
-    stage = _Stage(copies, tables, prepared, settings, allow)
-
-    def planned(size: int) -> Disturbance:
-        return disturbance(connection, tables, script.reads, size, INSTANCE_SEED, script.query, samples)
-
-    plan = planned(SIZES[0])
-    if not (prepared.stopped or before is None or stage.moves([*plan.changes, *plan.planted])):
-        for size in SIZES[1:]:
-            larger = planned(size)
-            if stage.moves([*larger.changes, *larger.planted]):
-                plan = narrowed(larger, lambda half, planted=larger.planted: stage.moves([*half, *planted]))  # type: ignore[misc]
-                break
-    found = stage.answers(plan)
-    if None not in found.references:
-        return found
-    # What is planted may make the original fail, or leave its answer to chance.
-    plain = disturbance(connection, tables, script.reads, SIZES[0], INSTANCE_SEED)
-    other = stage.answers(plain)
-    return other if found.references == (None, None) or None not in other.references else found
-
-
-class _Stage:
-    """The original on the real database, a little changed."""
-
-    def __init__(
-        self, copies: Copies, tables: list[TableShape], prepared: Prepared, settings: Settings, allow: Allow
-    ) -> None:
-        self._copies, self._copy, self._tables, self._prepared = copies, copies.clean, tables, prepared
-        self._settings, self._allow = settings, allow
-        self._seconds = settings.reference_timeout if prepared.stopped else 2 * settings.timeout
-
-    def moves(self, steps: list[Step]) -> bool:
-        """Whether the answer is another one then, or none."""
-        assert self._prepared.reference is not None
-        self._allow("reference", self._seconds)
-        with self._copy.transaction():
-            apply(self._copy.connection, steps)
-            try:
-                return _rows(self._copy, self._prepared.script, self._seconds) != self._prepared.reference.rows
-            except (SqlOptError, apsw.InterruptError):
-                return True
-
-    def answers(self, plan: Disturbance) -> Nearby:
-        steps = ([*plan.changes, *plan.planted], plan.losses)
-        done: list[Step] = []
-        references: list[Reference | None] = []
-        with self._copy.transaction():
-            if self._prepared.stopped:
-                self._allow("reference", self._seconds)
-                self._copy.build(self._copies.helpful_indexes(self._prepared.script.reads), self._seconds)
-            for step in steps:
-                apply(self._copy.connection, step)
-                references.append(self._answer())
-        for number, step in enumerate(steps):
-            done += step
-            reference = references[number]
-            if reference is not None and self._by_chance(done, reference):
-                references[number] = None
-        return Nearby(steps, (references[0], references[1]))
-
-    def _by_chance(self, done: list[Step], reference: Reference) -> bool:
-        """Whether rows that the changes made equal leave this answer, or its order, to chance."""
-        script = self._prepared.script
-        if self._prepared.stopped or not (reference.strict or suspicious(script.query, self._tables)):
-            return False
-        return _changes_with_reading(self._copy, script, reference, done, self._seconds, self._allow)
-
-    def _answer(self) -> Reference | None:
-        script = self._prepared.script
-        self._allow("reference", 2 * self._seconds)
-        try:
-            return _reference(self._copy, script, _rows(self._copy, script, self._seconds), self._seconds, self._allow)
-        except (SqlOptError, apsw.InterruptError):
-            return None
 
 
 def _with_help(copy: Copy, script: Script, helpful: Sequence[str], seconds: float, allow: Allow) -> Reference | None:
@@ -214,21 +132,21 @@ def _with_help(copy: Copy, script: Script, helpful: Sequence[str], seconds: floa
     try:
         with copy.transaction():
             copy.build(helpful, seconds)
-            return _reference(copy, script, _rows(copy, script, seconds), seconds, allow)
+            return reference_of(copy, script, rows_of(copy, script, seconds), seconds, allow)
     except (apsw.InterruptError, Refusal):
         return None
 
 
 def _refuse_chance(copies: Copies, script: Script, reference: Reference, seconds: float, allow: Allow) -> None:
     """Raises SqlOptError where the query gives another answer when rows are read in another order."""
-    if _changes_with_reading(copies.clean, script, reference, (), seconds, allow):
+    if changes_with_reading(copies.clean, script, reference, (), seconds, allow):
         raise SqlOptError(
             "the query cannot be a task, for its own answer is not determined: it changes with the order in which"
             " SQLite reads rows; add ORDER BY terms that leave no ties"
         )
 
 
-def _changes_with_reading(
+def changes_with_reading(
     copy: Copy, script: Script, reference: Reference, steps: Sequence[Step], seconds: float, allow: Allow
 ) -> bool:
     """Whether, after these steps, the query gives another answer when rows are read in another order."""
@@ -250,7 +168,8 @@ def _changes_with_reading(
     return False
 
 
-def _rows(copy: Copy, script: Script, seconds: float) -> list[Row]:
+def rows_of(copy: Copy, script: Script, seconds: float) -> list[Row]:
+    """The original's rows; raises SqlOptError where it fails, apsw.InterruptError where it takes too long."""
     try:
         with copy.budget(seconds):
             return list(copy.rows(script.query))
@@ -264,7 +183,8 @@ def _rows(copy: Copy, script: Script, seconds: float) -> list[Row]:
         raise SqlOptError(f"the query cannot be a task: SQLite says: {error}") from None
 
 
-def _reference(copy: Copy, script: Script, rows: list[Row], seconds: float, allow: Allow) -> Reference:
+def reference_of(copy: Copy, script: Script, rows: list[Row], seconds: float, allow: Allow) -> Reference:
+    """The rows with the orders of them that are legal."""
     allow("reference", seconds)
     with copy.budget(seconds):
         return reference_for(copy, script, rows)

@@ -12,7 +12,8 @@ from .equivalence.compare import Reference
 from .equivalence.refute import Refuter
 from .equivalence.twin import make_twin
 from .equivalence.twin.disturbance import apply
-from .preparation import Prepared, nearby, prepare, reference_on
+from .nearby import nearby
+from .preparation import Prepared, prepare, reference_on
 from .sqlite.copies import Copies, Copy, failure
 from .sqlite.index_sets import IndexSets
 from .sqlite.script import Refusal, Script

@@ -23,9 +23,13 @@ ALLOWED = {
     "sqlopt_env.preparation": {
         "sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.workers", "sqlopt_env.equivalence",
     },
-    "sqlopt_env.workbench": {
+    "sqlopt_env.nearby": {
         "sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.workers", "sqlopt_env.equivalence",
         "sqlopt_env.preparation",
+    },
+    "sqlopt_env.workbench": {
+        "sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.workers", "sqlopt_env.equivalence",
+        "sqlopt_env.preparation", "sqlopt_env.nearby",
     },
     "sqlopt_env.measurement": {"sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.preparation"},
     "sqlopt_env.trial": {

@@ -35,8 +35,7 @@ _MOST_SCANS = 8
 _SHORT = 3_000_000  # nanoseconds
 
 # Scans, looks rows up over more memory than a processor's nearest caches hold, groups, and makes texts, as queries do:
-# alone, each of the four follows some queries' drift badly (20 pairs on a machine whose speed changed by 1.6 times: p90
-# deviation of log time 0.54 without a yardstick, 0.13 to 0.20 with one of the four, 0.095 with all).
+# each of the four alone follows some queries' drift badly.
 _TABLE = """
 CREATE TABLE y (id INTEGER PRIMARY KEY, a INTEGER, b TEXT, c REAL);
 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000)

@@ -70,7 +70,6 @@ def test_few_rows_that_move_the_answer_are_kept(shop: apsw.Connection, large: Di
     assert 0 < rows_of(small.changes) <= 200 < rows_of(large.changes)
     assert moves(small.changes)
     assert small.losses == large.losses
-    assert small.together == small.changes + large.losses
 
 
 def test_all_are_kept_where_no_half_moves_the_answer(large: Disturbance) -> None:

@@ -37,10 +37,6 @@ class Disturbance:
     planted: list[Step]
     losses: list[Step]
 
-    @property
-    def together(self) -> list[Step]:
-        return [*self.changes, *self.planted, *self.losses]
-
 
 def apply(connection: apsw.Connection, steps: Iterable[Step]) -> None:
     """Changes the database. What a constraint refuses stays as it is."""
