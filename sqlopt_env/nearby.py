@@ -10,6 +10,7 @@ from .equivalence.compare import Reference
 from .equivalence.determined import suspicious
 from .equivalence.refute import Refuter
 from .equivalence.shape import TableShape
+from .equivalence.tiebreak import mostly_ascending
 from .equivalence.twin.disturbance import SIZES, Disturbance, apply, disturbance, narrowed
 from .equivalence.twin.handles import Step
 from .preparation import INSTANCE_SEED, Nearby, Prepared, changes_with_reading, reference_of, rows_of
@@ -81,7 +82,8 @@ class _Stage:
             reference = references[number]
             if reference is not None and self._by_chance(done, reference):
                 references[number] = None
-        return Nearby(steps, (references[0], references[1]))
+        rows = next((reference.rows for reference in references if reference is not None), ())
+        return Nearby(steps, (references[0], references[1]), mostly_ascending(rows))
 
     def _by_chance(self, done: list[Step], reference: Reference) -> bool:
         """Whether rows that the changes made equal leave this answer, or its order, to chance."""

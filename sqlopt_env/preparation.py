@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import apsw
 
-from .equivalence.compare import Reference, Row, difference
+from .equivalence.compare import Reference, Row, difference_of_chunks
 from .equivalence.determined import suspicious, undetermined
 from .equivalence.pair import Sample
 from .equivalence.reference import reference_for
@@ -48,13 +48,22 @@ class Prepared:
     twin_failed: bool = False
     nearby: Nearby | None = None  # the same on the real database, a little changed
 
+    @property
+    def has_nearby(self) -> bool:
+        """Whether the original has an answer after a change."""
+        return self.nearby is not None and self.nearby.references != (None, None)
+
 
 @dataclass(frozen=True, slots=True)
 class Nearby:
-    """The original's answers on the real database after each of two changes to it; None where it has none in time."""
+    """The original's answers on the real database after each of two changes to it; None where it has none in time.
+
+    `ascends`: their rows rather rise than fall.
+    """
 
     steps: tuple[list[Step], list[Step]]
     references: tuple[Reference | None, Reference | None]
+    ascends: bool = True
 
 
 def read_original(copies: Copies, refuter: Refuter, query: str, settings: Settings) -> tuple[Script, Plan]:
@@ -159,7 +168,7 @@ def changes_with_reading(
                     copy.connection.pragma("reverse_unordered_selects", True)
                 else:
                     copy.read_otherwise(script.reads, way)
-                if difference(reference, copy.rows(script.query)):
+                if difference_of_chunks(reference, copy.chunks(script.query)):
                     return True
         except (apsw.Error, Refusal, UnicodeDecodeError):
             continue  # too slow that way: nothing is known against it

@@ -11,8 +11,8 @@ from dataclasses import replace
 from threading import Lock
 from typing import TypeAlias
 
-from .sqlite.script import plain_text
 from .sqlite.snapshot import Signature
+from .sqlite.words import plain_text
 from .types import Evaluation, Rewrite, Task
 
 Key: TypeAlias = tuple[Signature, str, str, bool]

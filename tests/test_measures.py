@@ -12,7 +12,7 @@ import apsw
 import pytest
 
 from sqlopt_env import Judge, Rewrite, Task, load_tasks
-from sqlopt_env.sqlite.script import plain_text
+from sqlopt_env.sqlite.words import plain_text
 
 TASK = Task("sums", "shop", "SELECT user_id, sum(amount) FROM orders WHERE product = 'tablet' GROUP BY user_id")
 INDEX = "CREATE INDEX i ON orders (product, user_id, amount); "

@@ -12,7 +12,7 @@ import apsw
 from ..sqlite.connection import quoted
 from ..sqlite.copies import Copy
 from ..sqlite.script import Refusal, Script
-from .compare import Reference, Row, difference
+from .compare import Reference, Row, difference_of_chunks
 from .instances import Rows
 from .reference import reference_for
 from .shape import TableShape, read_shape
@@ -124,8 +124,8 @@ class Arena:
 
     def difference(self, reference: Reference, query: str) -> str:
         """How the query's rows differ from the reference, read no further than it takes; raises as `rows` does."""
-        with self._counted(), closing(self.copy.rows(query, cached=True)) as rows:
-            return difference(reference, rows)
+        with self._counted(), closing(self.copy.chunks(query, cached=True)) as chunks:
+            return difference_of_chunks(reference, chunks)
 
     def reference(self, script: Script) -> Reference:
         """The original's answer with its ties; raises as `rows` does."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import marshal
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf, isclose
 from typing import TypeAlias
@@ -19,7 +19,6 @@ Value: TypeAlias = int | float | str | bytes | None
 Row: TypeAlias = tuple[Value, ...]
 
 RELATIVE = 1e-9
-CHUNK = 256
 MATCHED_EXHAUSTIVELY = 400  # rows of one pool that differ in floats alone are paired off to the full up to this many
 
 
@@ -51,21 +50,20 @@ def strictly_ordered(rows: Sequence[Row]) -> Reference:
     return Reference(rows, [TieGroup(1, (row,)) for row in rows], strict=True)
 
 
-def difference(reference: Reference, rows: Iterable[Row]) -> str:
-    """One sentence on how `rows` differ from the reference, or "" where they are the same result.
+def difference(reference: Reference, rows: Sequence[Row]) -> str:
+    """One sentence on how `rows` differ from the reference, or "" where they are the same result."""
+    return difference_of_chunks(reference, iter([list(rows)]))
 
-    Reads no further than it must: it stops at the first row too many, and compares in chunks while both agree.
-    """
+
+def difference_of_chunks(reference: Reference, chunks: Iterator[list[Row]]) -> str:
+    """The same of rows that come many at a time. Reads no further than it must: it stops at the first row too many."""
     agreed = 0
-    chunks = _chunks(rows)
     for chunk in chunks:
         if list(reference.rows[agreed : agreed + len(chunk)]) != chunk:
             break
         agreed += len(chunk)
     else:
-        if agreed == len(reference.rows):
-            return ""
-        return _count_sentence(agreed, len(reference.rows))
+        return "" if agreed == len(reference.rows) else _count_sentence(agreed, len(reference.rows))
 
     tail = list(chunk)
     for chunk in chunks:
@@ -78,17 +76,6 @@ def difference(reference: Reference, rows: Iterable[Row]) -> str:
     if reference.groups is None:
         return bag_difference(reference.rows[agreed:], tail)
     return _order_difference(reference, agreed, tail)
-
-
-def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    chunk: list[Row] = []
-    for row in rows:
-        chunk.append(row)
-        if len(chunk) == CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
 
 
 def _count_sentence(got: int, expected: int, at_least: bool = False) -> str:

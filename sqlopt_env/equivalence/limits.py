@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlglot import Token, TokenType, exp
+from sqlglot import exp
 
-from ..sqlite.script import plain_text
-from .instances.literals import LARGEST_LIMIT, words
+from ..sqlite.words import Word, words
+from .instances.literals import LARGEST_LIMIT
 from .parsing import parsed
-
-_ENDS = (TokenType.OFFSET, TokenType.COMMA, TokenType.SEMICOLON, TokenType.LIMIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +28,13 @@ class _Bound:
 
 def strange_limit(original: str, rewrite: str) -> str:
     """Why the rewrite's LIMITs cannot be checked, in one sentence; "" where they can."""
-    said, own = words(plain_text(original)), words(plain_text(rewrite))
-    if said is None or own is None:
-        return "" if said == own else "its LIMITs cannot be read"
+    said = words(original)
     known = list(_bounds(said))
     numbers = {(one.value or 0) + (other.value or 0) for one in known for other in known}  # LIMIT + OFFSET
-    if any(token.token_type is TokenType.OVER for token in said):  # rows may be numbered, and numbers compared
-        numbers |= {int(token.text[:19]) for token in said if token.text.isdigit()}
+    if any(word.is_word("OVER") for word in said):  # rows may be numbered, and numbers compared
+        numbers |= {int(word.text[:19]) for word in said if word.text.isdecimal()}
     texts = {bound.text for bound in known}
-    for bound in _bounds(own):
+    for bound in _bounds(words(rewrite)):
         if bound.text in texts or bound.value in numbers or (bound.value is not None and bound.value < 0):
             continue
         what = f"its {bound.keyword} {bound.text}"
@@ -51,30 +47,31 @@ def strange_limit(original: str, rewrite: str) -> str:
     return ""
 
 
-def _bounds(tokens: Sequence[Token]) -> Iterator[_Bound]:
+def _bounds(said: Sequence[Word]) -> Iterator[_Bound]:
     depth, level, start, keyword = 0, 0, -1, ""
-    for place, token in enumerate([*tokens, None]):
-        closes = token is not None and token.token_type is TokenType.R_PAREN
-        if start >= 0 and (token is None or (depth == level and (closes or token.token_type in _ENDS))):
-            yield _bound(keyword, level, tokens[start:place])
-            start = place + 1 if token is not None and token.token_type is TokenType.COMMA else -1
-        if token is None:
+    for place, word in enumerate([*said, None]):
+        closes = word is not None and word.is_sign(")")
+        ends = word is None or word.is_sign(",", ";") or word.is_word("LIMIT", "OFFSET")
+        if start >= 0 and (word is None or (depth == level and (closes or ends))):
+            yield _bound(keyword, level, said[start:place])
+            start = place + 1 if word is not None and word.is_sign(",") else -1
+        if word is None:
             return
-        if token.token_type in (TokenType.LIMIT, TokenType.OFFSET):
-            start, keyword, level = place + 1, token.text.upper(), depth
-        depth += (token.token_type is TokenType.L_PAREN) - closes
+        if word.is_word("LIMIT", "OFFSET"):
+            start, keyword, level = place + 1, word.text.upper(), depth
+        depth += word.is_sign("(") - closes
 
 
-def _bound(keyword: str, depth: int, tokens: Sequence[Token]) -> _Bound:
-    text = " ".join(token.text for token in tokens)
-    while len(tokens) > 2 and (tokens[0].token_type, tokens[-1].token_type) == (TokenType.L_PAREN, TokenType.R_PAREN):
-        tokens = tokens[1:-1]
+def _bound(keyword: str, depth: int, said: Sequence[Word]) -> _Bound:
+    text = " ".join(word.text for word in said)
+    while len(said) > 2 and said[0].is_sign("(") and said[-1].is_sign(")"):
+        said = said[1:-1]
     sign = 1
-    while tokens and tokens[0].token_type in (TokenType.PLUS, TokenType.DASH):
-        sign = -sign if tokens[0].token_type is TokenType.DASH else sign
-        tokens = tokens[1:]
-    plain = len(tokens) == 1 and tokens[0].token_type is TokenType.NUMBER and tokens[0].text.isdigit()
-    return _Bound(keyword, depth, text, sign * int(tokens[0].text[:19]) if plain else None)
+    while said and said[0].is_sign("+", "-"):
+        sign = -sign if said[0].is_sign("-") else sign
+        said = said[1:]
+    plain = len(said) == 1 and said[0].kind == "number" and said[0].text.isdecimal()
+    return _Bound(keyword, depth, text, sign * int(said[0].text[:19]) if plain else None)
 
 
 def _gives_one_row(query: str) -> bool:

@@ -13,6 +13,7 @@ from itertools import groupby
 
 from sqlglot import exp
 
+from ..sqlite.words import outermost
 from .compare import Reference, Row, TieGroup, difference, same_value
 from .parsing import parsed
 
@@ -31,9 +32,8 @@ class RankedQuery:
 
 @lru_cache(maxsize=256)
 def is_ordered(query: str) -> bool:
-    """Whether the outermost query has ORDER BY; True also where sqlglot cannot tell (the strict side)."""
-    tree = _parsed(query)
-    return tree is None or (not isinstance(tree, exp.Values) and tree.args.get("order") is not None)
+    """Whether the outermost query has ORDER BY."""
+    return any(word.is_word("ORDER") for word in outermost(query))
 
 
 @lru_cache(maxsize=256)

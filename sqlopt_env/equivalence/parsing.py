@@ -14,7 +14,7 @@ _DIALECT = SQLite()
 _RETREATS_A_TOKEN, _RETREATS_ALWAYS = 8, 1000
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=32)  # the longest take many megabytes
 def parsed(query: str) -> exp.Expr | None:
     """The query's tree, shared by all callers and so not to be changed; None where sqlglot cannot read it."""
     try:

@@ -7,28 +7,34 @@ change only what may change; where they do not, rows come in another order.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
-from .compare import Row, Value
+from ..sqlite.script import Script
+from ..sqlite.words import outermost
+from .compare import Reference, Row, Value
 
-_TOKEN = re.compile(
-    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|--[^\n]*|/\*.*?(?:\*/|\Z)|[^\W\d][\w$]*|.""", re.DOTALL
-)
+LESS_ORDER = "its ORDER BY says less than the original's: the order of its rows is chance"
 _ROWS_LOOKED_AT = 1000
+
+
+def in_an_order_of_its_own(reference: Reference, rewrite: Script, *, descending: bool) -> Script | None:
+    """The rewrite with its ties broken; None where no order is asked of it that could be luck."""
+    if len(reference.rows) < 2 or reference.groups is None or reference.strict:
+        return None
+    query = tie_broken(rewrite.query, rewrite.columns, descending=descending)
+    return replace(rewrite, query=query) if query else None
 
 
 def tie_broken(query: str, columns: int, *, descending: bool) -> str:
     """The query with all output columns as its last ORDER BY terms; "" where it has no outermost ORDER BY."""
-    depth, ordered, end = 0, False, len(query)
-    for match in _TOKEN.finditer(query):
-        token = match[0].upper()
-        depth += {"(": 1, ")": -1}.get(token, 0)
-        if depth == 0 and token == "ORDER":
+    ordered, end = False, len(query)
+    for word in outermost(query):
+        if word.is_word("ORDER"):
             ordered, end = True, len(query)
-        elif depth == 0 and ordered and token == "LIMIT":
-            end = match.start()
+        elif ordered and word.is_word("LIMIT"):
+            end = word.start
     terms = "".join(f", {i}{' DESC' if descending else ''}" for i in range(1, columns + 1))
     return f"{query[:end]}\n{terms}\n{query[end:]}" if ordered else ""
 

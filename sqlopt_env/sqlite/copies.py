@@ -5,7 +5,7 @@ from __future__ import annotations
 import marshal
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 
@@ -93,7 +93,14 @@ class Copy:
             self.connection.set_progress_handler(None)
 
     def rows(self, query: str, *, cached: bool = False) -> Generator[tuple[apsw.SQLiteValue, ...]]:
-        """The rows of a vetted query under the allow-list. Raises Refusal beyond the caps on rows and bytes.
+        """As `chunks`, row by row."""
+        with closing(self.chunks(query, cached=cached)) as chunks:
+            for chunk in chunks:
+                yield from chunk
+
+    def chunks(self, query: str, *, cached: bool = False) -> Generator[list[tuple[apsw.SQLiteValue, ...]]]:
+        """The rows of a vetted query under the allow-list, many at a time. Raises Refusal beyond the caps on rows and
+        bytes.
 
         A statement that is not `cached` has counters that begin at zero.
         """
@@ -113,7 +120,7 @@ class Copy:
                         raise Refusal("memory", f"it returns more than {self._settings.max_rows:,} rows")
                     if size > self._settings.max_result_bytes:
                         raise Refusal("memory", f"it returns more than {self._settings.max_result_bytes:,} bytes")
-                    yield from chunk
+                    yield chunk
                     start = cpu_clock()
                 self.seen = spent + cpu_clock() - start
         finally:

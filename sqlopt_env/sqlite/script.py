@@ -178,15 +178,3 @@ def _index_key(blank: apsw.Connection, last: int, query: str) -> tuple[str, ...]
         form = repr(columns) if plain else str(sql).replace(str(name), "", 1)
         key.append(f"{name if names_matter else ''} {table} {form}")
     return tuple(key)
-
-
-# Texts and names in quotes; or else a run of what SQLite's tokenizer passes over: white space and comments.
-_IGNORED = re.compile(
-    r"""('(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\])|(?:[ \t\n\f\r]|--[^\n]*|/\*.*?(?:\*/|\Z))+""",
-    re.DOTALL,
-)
-
-
-def plain_text(script: str) -> str:
-    """The script without comments and with single spaces: equal for texts that are the same to SQLite's tokenizer."""
-    return _IGNORED.sub(lambda match: match[1] or " ", script).strip("; ")

@@ -10,26 +10,16 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from math import isfinite
 
-import sqlglot
-from sqlglot import Token, TokenType, exp
-from sqlglot.errors import SqlglotError
+from sqlglot import exp
 
 from ...sqlite.connection import identifier
 from ...sqlite.script import Script
+from ...sqlite.words import words
 from ..compare import Value
 from ..parsing import parsed
 from ..shape import TableShape
 
-_LITERAL_TOKENS = {
-    TokenType.NUMBER,
-    TokenType.STRING,
-    TokenType.NATIONAL_STRING,
-    TokenType.RAW_STRING,
-    TokenType.HEX_STRING,
-    TokenType.BIT_STRING,
-    TokenType.BYTE_STRING,
-    TokenType.IDENTIFIER,  # "text" is text where no column has that name
-}
+LITERALS = ("text", "blob", "number")  # kinds of words
 LARGEST_LIMIT = 1100  # LIMITs and OFFSETs beyond it are not filled
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?")
@@ -117,8 +107,9 @@ def _value(node: exp.Literal) -> Value:
 
 def number(text: str) -> int | float | None:
     """What SQLite takes a numeric literal for: an integer of 64 bits, or else a float; None for no number."""
+    text = text.replace("_", "")
     try:
-        return int(text) if text.isdigit() and len(text) < 20 and int(text) < 2**63 else float(text)
+        return int(text) if text.isdecimal() and len(text) < 20 and int(text) < 2**63 else float(text)
     except ValueError:
         return None
 
@@ -198,19 +189,10 @@ def _sizes(query: str) -> set[str]:
     return {node.expression.sql(dialect="sqlite") for node in nodes if node.expression is not None}
 
 
-@lru_cache(maxsize=256)
-def words(statement: str) -> tuple[Token, ...] | None:
-    """A statement cut into words, which is far cheaper than its tree; None where sqlglot cannot."""
-    try:
-        return tuple(sqlglot.tokenize(statement, read="sqlite"))
-    except SqlglotError:
-        return None
-
-
-@lru_cache(maxsize=256)
-def _literal_tokens(statement: str) -> frozenset[str] | None:
-    tokens = words(statement)
-    return None if tokens is None else frozenset(token.text for token in tokens if token.token_type in _LITERAL_TOKENS)
+@lru_cache(maxsize=64)
+def _said(statement: str) -> frozenset[str]:
+    """The literals of a statement, and its names in quotes: "text" is text where no column has that name."""
+    return frozenset(word.text for word in words(statement) if word.kind in LITERALS or word.kind == "quoted")
 
 
 def brings_literals(original: str, rewrite: Script) -> bool:
@@ -218,9 +200,5 @@ def brings_literals(original: str, rewrite: Script) -> bool:
 
     Without one it can neither hold an answer by heart nor a threshold that only large databases pass.
     """
-    known = _literal_tokens(original)
-    for statement in (rewrite.query, *rewrite.indexes):
-        tokens = _literal_tokens(statement)
-        if tokens is None or known is None or not tokens <= known | {"0", "1"}:
-            return True
-    return False
+    known = _said(original) | {"0", "1"}
+    return not all(_said(statement) <= known for statement in (rewrite.query, *rewrite.indexes))

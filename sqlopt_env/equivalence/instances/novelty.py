@@ -10,23 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from sqlglot import Token, TokenType
-
 from ...sqlite.script import Script
+from ...sqlite.words import Word, words
 from ..compare import Value
-from .literals import number, words
+from .literals import LITERALS, number
 
-_LITERALS = {TokenType.STRING, TokenType.NUMBER}
-_COMPARES = {  # not LIKE and GLOB: a pattern may be about any letters
-    *(TokenType.EQ, TokenType.NEQ, TokenType.LT, TokenType.LTE, TokenType.GT, TokenType.GTE),
-    *(TokenType.IN, TokenType.BETWEEN),
-}
-_BETWEEN_BOTH = {*_COMPARES, *_LITERALS, TokenType.COMMA, TokenType.L_PAREN, TokenType.NOT, TokenType.DASH}
+_COMPARES = ("=", "==", "!=", "<>", "<", "<=", ">", ">=")
+_COMPARING = ("IN", "BETWEEN")  # not LIKE and GLOB: a pattern may be about any letters
 _MOST_VALUES = 200  # of a column
-_COMPUTES = {
-    *(TokenType.PLUS, TokenType.DASH, TokenType.STAR, TokenType.SLASH, TokenType.MOD, TokenType.DPIPE),
-    *(TokenType.AMP, TokenType.PIPE, TokenType.TILDE, TokenType.ARROW, TokenType.DARROW, TokenType.COLLATE),
-}
+_COMPUTES = ("+", "-", "*", "/", "%", "||", "&", "|", "~", "<<", ">>", "->", "->>")
 
 
 def novel_comparisons(original: str, rewrite: Script) -> dict[str, set[Value]] | None:
@@ -34,22 +26,20 @@ def novel_comparisons(original: str, rewrite: Script) -> dict[str, set[Value]] |
     where one of them may be about anything else."""
     names = {column.lower() for _, column in rewrite.reads if column}
     found: dict[str, set[Value]] = {}
+    known = words(original)
+    literals = {word.text for word in known if word.kind in LITERALS} | {"0", "1"}
+    quoted = {word.text for word in known if word.kind == "quoted"} | literals
     for statement in (rewrite.query, *rewrite.indexes):
-        said, known = words(statement), words(original)
-        if said is None or known is None:
-            return None
-        old = {word.text for word in known} | {"0", "1"}
-        renamed = {after.text.lower() for word, after in pairwise(said) if word.token_type is TokenType.ALIAS}
+        said = words(statement)
+        renamed = {after.text.lower() for word, after in pairwise(said) if word.is_word("AS")}
         runs: dict[int, tuple[int, bool]] = {}
         for place, word in enumerate(said):
-            if word.text in old:
-                continue
-            if word.token_type in _LITERALS:
+            if word.kind in LITERALS and word.text not in literals:
                 column, value = _compared(said, place, runs), _value(said, place)
                 if column not in names - renamed or value is None:
                     return None
                 found.setdefault(column, set()).add(value)
-            elif word.token_type is TokenType.IDENTIFIER and word.text.lower() not in names:
+            elif word.kind == "quoted" and word.text not in quoted and word.text.lower() not in names:
                 return None  # "text" is text where no column has that name
     return {column: _thinned(values) for column, values in found.items()}
 
@@ -59,39 +49,52 @@ def _thinned(values: set[Value]) -> set[Value]:
     return set(sorted(values, key=repr)[:: -(-len(values) // _MOST_VALUES)])
 
 
-def _compared(said: Sequence[Token], place: int, runs: dict[int, tuple[int, bool]]) -> str:
+def _compared(said: Sequence[Word], place: int, runs: dict[int, tuple[int, bool]]) -> str:
     """What this literal is compared with, where both stand there by themselves; else "".
 
     `runs` keeps where the words before a literal lead to, for the next one of its list.
     """
-    if place + 1 < len(said) and said[place + 1].token_type in _COMPUTES:
+    if place + 1 < len(said) and _computes(said[place + 1]):
         return ""
     compares, left = False, place - 1
-    while left > 0 and (said[left].token_type in _BETWEEN_BOTH or _is_between(said, left)):
-        compares = compares or said[left].token_type in _COMPARES
+    while left > 0 and (_lies_between(said[left]) or _is_between(said, left)):
+        compares = compares or _compares(said[left])
         left -= 1
         if left in runs:
             left, compares = runs[left][0], compares or runs[left][1]
             break
     runs[place] = left, compares
-    before = left - 3 if left >= 2 and said[left - 1].token_type is TokenType.DOT else left - 1
-    computed = before >= 0 and said[before].token_type in _COMPUTES
+    before = left - 3 if left >= 2 and said[left - 1].is_sign(".") else left - 1
+    computed = before >= 0 and _computes(said[before])
     return said[left].text.lower() if compares and not computed else ""
 
 
-def _is_between(said: Sequence[Token], place: int) -> bool:
+def _compares(word: Word) -> bool:
+    return word.is_sign(*_COMPARES) or word.is_word(*_COMPARING)
+
+
+def _computes(word: Word) -> bool:
+    return word.is_sign(*_COMPUTES) or word.is_word("COLLATE")
+
+
+def _lies_between(word: Word) -> bool:
+    """Whether it may stand between a column and what that is compared with."""
+    return _compares(word) or word.kind in LITERALS or word.is_sign(",", "(", "-") or word.is_word("NOT")
+
+
+def _is_between(said: Sequence[Word], place: int) -> bool:
     """Whether this is the AND of `BETWEEN literal AND`."""
-    signed = said[place - 2].token_type is TokenType.DASH
+    signed = said[place - 2].is_sign("-")
     return (
-        said[place].token_type is TokenType.AND
-        and said[place - 1].token_type in _LITERALS
-        and said[place - 3 if signed else place - 2].token_type is TokenType.BETWEEN
+        said[place].is_word("AND")
+        and said[place - 1].kind in LITERALS
+        and said[place - 3 if signed else place - 2].is_word("BETWEEN")
     )
 
 
-def _value(said: Sequence[Token], place: int) -> Value:
-    text = said[place].text
-    if said[place].token_type is TokenType.STRING:
-        return text
-    found = number(text)
-    return -found if found is not None and said[place - 1].token_type is TokenType.DASH else found
+def _value(said: Sequence[Word], place: int) -> Value:
+    word = said[place]
+    if word.kind != "number":
+        return word.text if word.kind == "text" else None
+    found = number(word.text)
+    return -found if found is not None and said[place - 1].is_sign("-") else found

@@ -1,0 +1,76 @@
+"""A statement cut into words as SQLite's own tokenizer cuts it: exact, and in a fraction of the time of a tree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+# https://sqlite.org/src/file?name=src/tokenize.c; every character beyond ASCII is a letter there.
+_WORD = re.compile(
+    r"""(?P<blob>[xX]'[^']*')
+    |(?P<name>[A-Za-z_\x80-\U0010ffff][\w$\x80-\U0010ffff]*)
+    |(?P<ignored>[ \t\n\f\r]+|--[^\n]*|/\*.*?(?:\*/|\Z))
+    |(?P<number>0[xX][\da-fA-F_]+|(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d[\d_]*)?)
+    |(?P<text>'(?:[^']|'')*')
+    |(?P<quoted>"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\])
+    |(?P<sign>->>|->|\|\||<<|>>|<=|>=|<>|!=|==|.)""",
+    re.DOTALL | re.VERBOSE | re.ASCII,
+)
+
+
+class Word(NamedTuple):
+    """`kind` is name (keywords too), quoted (a name; text where nothing has that name), text, blob, number or sign.
+
+    `text` is what stands in its quotes, else the word as it is written; it begins at `start` and ends before `end`.
+    """
+
+    kind: str
+    text: str
+    start: int
+    end: int
+
+    def is_word(self, *names: str) -> bool:
+        """Whether it is one of these keywords, given in upper case."""
+        return self.kind == "name" and self.text.upper() in names
+
+    def is_sign(self, *signs: str) -> bool:
+        return self.kind == "sign" and self.text in signs
+
+
+@lru_cache(maxsize=16)  # the longest statements take megabytes
+def words(statement: str) -> tuple[Word, ...]:
+    """The statement's words, without comments and white space."""
+    return tuple(_cut(statement))
+
+
+def _cut(statement: str) -> Iterator[Word]:
+    for match in _WORD.finditer(statement):
+        kind, text = match.lastgroup, match[0]
+        if kind == "ignored" or kind is None:
+            continue
+        if kind == "text" or text[0] in '"`':
+            text = text[1:-1].replace(text[0] * 2, text[0])
+        elif kind == "quoted":
+            text = text[1:-1]
+        elif kind == "blob":
+            text = text[2:-1]
+        yield Word(kind, text, match.start(), match.end())
+
+
+def plain_text(statement: str) -> str:
+    """The statement without comments, its words one space apart: equal for texts that are the same to SQLite."""
+    return " ".join(statement[word.start : word.end] for word in words(statement)).strip("; ")
+
+
+def outermost(statement: str) -> Iterator[Word]:
+    """Its words outside of all parentheses: the outermost query's own."""
+    depth = 0
+    for word in words(statement):
+        if word.kind == "sign":
+            depth -= word.text == ")"
+        if depth == 0:
+            yield word
+        if word.kind == "sign":
+            depth += word.text == "("
