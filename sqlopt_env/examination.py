@@ -67,7 +67,7 @@ class Examiner:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._schemas: OrderedDict[str, tuple[list[Copy], Refuter]] = OrderedDict()
+        self._schemas: OrderedDict[str, tuple[Copy, Refuter]] = OrderedDict()
         self._workbench = Workbench(settings)
 
     def examine(
@@ -110,13 +110,13 @@ class Examiner:
         """Where scripts are read, and where pairs meet."""
         if schema not in self._schemas:
             while len(self._schemas) >= _SCHEMAS_KEPT:
-                for copy in self._schemas.popitem(last=False)[1][0]:
-                    copy.connection.close(True)
-            copies = [Copy(schema_connection(schema), self._settings) for _ in range(2)]
-            self._schemas[schema] = (copies, Refuter(*copies))
+                copy, refuter = self._schemas.popitem(last=False)[1]
+                copy.close()
+                refuter.close()
+            copy, empty = (Copy(schema_connection(schema), self._settings) for _ in range(2))
+            self._schemas[schema] = (copy, Refuter(empty))
         self._schemas.move_to_end(schema)
-        copies, refuter = self._schemas[schema]
-        return copies[0], refuter
+        return self._schemas[schema]
 
     def _read(self, copy: Copy, text: str, role: str) -> Script:
         try:

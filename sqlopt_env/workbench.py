@@ -44,6 +44,7 @@ class Place:
 
     def close(self, sets: IndexSets) -> None:
         sets.forget(self.copies.clean)
+        self.refuter.close()
         self.copies.close()
         if self.twin is not None:
             sets.forget(self.twin)
@@ -75,7 +76,7 @@ class Workbench:
                 sizes = signature.size + sum(known.size for known in self._places)
                 limit_process(self._settings.cache_bytes + self._settings.memory_bytes + _SIZES_HELD * sizes)
                 copies = Copies(image, self._settings)
-            self._places[signature] = Place(signature, copies, Refuter(copies.instance, copies.indexed))
+            self._places[signature] = Place(signature, copies, Refuter(copies.instance))
             host.checkpoint()
         self._places.move_to_end(signature)
         return self._places[signature]

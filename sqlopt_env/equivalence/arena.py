@@ -29,26 +29,33 @@ class OutOfTime(Exception):
 class Arena:
     """A copy with a schema and no rows, which it is left as."""
 
-    def __init__(self, copy: Copy) -> None:
+    def __init__(self, copy: Copy, tables: list[TableShape] | None = None) -> None:
         self.copy = copy
         self._connection = copy.connection
         self._connection.pragma("foreign_keys", True)
-        self.tables: list[TableShape] = read_shape(copy.connection)
+        self.tables = tables if tables is not None else read_shape(copy.connection)
         self._inserts = {table.name: _insert(table) for table in self.tables}
-        self._deletes = {table.name: f"DELETE FROM main.{quoted(table.name)}" for table in self.tables}
         self._deadline = 0.0
         self.refusal: apsw.Error | None = None  # of the last row that a constraint or an index refused
-        self._reversed = self._has_indexes = False
+        self._reversed = False
+
+    def with_indexes(self, statements: Sequence[str], seconds: float) -> Arena:
+        """Another one that has these indexes. Raises Refusal where SQLite refuses one."""
+        copy = self.copy.duplicate()
+        try:
+            copy.build(statements, seconds)
+        except BaseException:
+            copy.close()
+            raise
+        return Arena(copy, self.tables)
 
     @contextmanager
-    def within(self, deadline: float, indexes: Sequence[str] = ()) -> Iterator[None]:
-        """While this is open, the indexes are there, and queries raise OutOfTime after `deadline` (in CPU time, which
-        other programs do not take away). Raises Refusal where SQLite refuses an index.
+    def within(self, deadline: float) -> Iterator[None]:
+        """While this is open, queries raise OutOfTime after `deadline` (in CPU time, which other programs do not take
+        away).
         """
-        self._deadline, self._has_indexes = deadline, bool(indexes)
+        self._deadline = deadline
         with self.copy.transaction():
-            if indexes:
-                self.copy.build(indexes, max(0.1, deadline - time.thread_time()))
             try:
                 yield
             finally:
@@ -78,7 +85,21 @@ class Arena:
         finally:
             self._connection.set_progress_handler(None)
             if self._connection.in_transaction:
-                self._empty(rows)
+                self._connection.execute("ROLLBACK TO instance; RELEASE instance")
+
+    @contextmanager
+    def holding_known(self, rows: Rows) -> Iterator[None]:
+        """The same with rows that no constraint refuses; raises apsw.Error where an index does."""
+        self._connection.execute("SAVEPOINT instance")
+        try:
+            for name, members in rows.items():
+                if members:
+                    self._connection.executemany(self._inserts[name], members)
+            yield
+        finally:
+            self._connection.set_progress_handler(None)
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK TO instance; RELEASE instance")
 
     def _load(self, table: str, rows: list[Row]) -> list[Row]:
         insert, accepted = self._inserts[table], []
@@ -98,24 +119,6 @@ class Arena:
             except apsw.Error as error:
                 self.refusal = error
                 accepted.pop()
-
-    def _empty(self, rows: Rows) -> None:
-        """Takes the rows out again, in the way that costs less.
-
-        After CREATE INDEX, going back to a savepoint makes SQLite read its schema and compile all statements anew.
-        """
-        deleted = self._has_indexes and self._deleted(rows)
-        self._connection.execute("RELEASE instance" if deleted else "ROLLBACK TO instance; RELEASE instance")
-
-    def _deleted(self, rows: Rows) -> bool:
-        """Children first; False where foreign keys that go round in a circle do not let them go."""
-        try:
-            for name in reversed(rows):
-                if rows[name]:
-                    self._connection.execute(self._deletes[name])
-        except apsw.Error:
-            return False
-        return True
 
     def rows(self, query: str, most: int | None = None) -> list[Row]:
         """What the query returns, `most` rows of it; raises apsw.Error, Refusal or UnicodeDecodeError if it fails."""

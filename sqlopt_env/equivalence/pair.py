@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -65,7 +65,7 @@ class Pair:
         stack.callback(set_clock, 0.0)
         stack.enter_context(self._plain.within(deadline))
         if self._indexed is not self._plain:
-            stack.enter_context(self._indexed.within(deadline, self._rewrite.indexes))
+            stack.enter_context(self._indexed.within(deadline))
         return stack
 
     def prolong(self, seconds: float) -> None:
@@ -134,11 +134,8 @@ class Pair:
     def compared_with(self, sample: Sample) -> Case | None:
         """Where the rewrite differs from a known answer."""
         self._read(sample.backwards, self._indexed)
-        if self._indexed is not self._plain:
-            found = self._compared(sample.rows, sample.reference, self._rewrite.query)
-        else:
-            with self._plain.holding(sample.rows):
-                found = self._compared(sample.rows, sample.reference, self._rewrite.query)
+        with _failing_as_refusal(), self._indexed.holding_known(sample.rows):
+            found = self._indexed.difference(sample.reference, self._rewrite.query)
         return Case(sample.rows, found, sample.backwards) if found else None
 
     def _read(self, backwards: bool, *arenas: Arena) -> None:
@@ -148,18 +145,9 @@ class Pair:
             arena.read_backwards(backwards)
 
     def _compared(self, rows: Rows, reference: Reference, query: str) -> str:
-        try:
-            with self._indexed.holding(rows) if self._indexed is not self._plain else nullcontext():
-                if self._indexed is not self._plain and self._indexed.refusal is not None:  # by an index
-                    raise self._indexed.refusal
-                return self._indexed.difference(reference, query)
-        except UnicodeDecodeError:
-            raise Refusal("invalid", "the rewrite returns text that is not UTF-8") from None
-        except Refusal as refusal:
-            reason = refusal.reason
-            raise Refusal(refusal.outcome, f"on a small database, {reason}") from None
-        except apsw.Error as error:
-            raise failure(error) from None
+        apart = self._indexed is not self._plain
+        with _failing_as_refusal(), self._indexed.holding_known(rows) if apart else nullcontext():
+            return self._indexed.difference(reference, query)
 
     def _rewritten(self, rows: Rows, query: str) -> list[Row]:
         with self._indexed.holding(rows):
@@ -196,3 +184,16 @@ class Pair:
             first = self._plain.rows(self._original.query, MOST_SHOWN + 1)
         with self._indexed.holding(case.rows):
             return first, self._indexed.rows(query, MOST_SHOWN + 1)
+
+
+@contextmanager
+def _failing_as_refusal() -> Iterator[None]:
+    """What a rewrite fails with ends its trial."""
+    try:
+        yield
+    except UnicodeDecodeError:
+        raise Refusal("invalid", "the rewrite returns text that is not UTF-8") from None
+    except Refusal as refusal:
+        raise Refusal(refusal.outcome, f"on a small database, {refusal.reason}") from None
+    except apsw.Error as error:
+        raise failure(error) from None

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from ..sqlite.copies import Copy
 from ..sqlite.script import Script
 from .arena import Arena, OutOfTime
+from .compare import Value
 from .coverage import Coverage
 from .distil import distilled
 from .instances import Instances, Rows
@@ -27,7 +30,11 @@ _MOST_MISTAKES = 40
 _MOST_OPEN_ROWS = 3
 _SHRINK_SECONDS = 0.5
 _LESS_ORDER = "the rewrite's ORDER BY says less than the original's, and the order of its rows is chance"
+_INDEX_SETS_KEPT, _PLANTED_KEPT = 32, 64
 _SAME_DIRECTION = 8  # instances in a row that are read in the same direction: turning round costs two compilations
+
+# A query, the tables that are read, the values that are planted by column, and a seed.
+_Planted: TypeAlias = tuple[str, frozenset[str], frozenset[tuple[str, frozenset[Value]]], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +53,18 @@ class Search:
 
 
 class Refuter:
-    """Compares pairs on instances. `copy` and `indexed` have the schema and no rows, and are left so.
+    """Compares pairs on instances. `copy` has the schema and no rows; it is closed with the refuter."""
 
-    Originals run on `copy`; rewrites that bring indexes run on `indexed`.
-    """
-
-    def __init__(self, copy: Copy, indexed: Copy | None = None) -> None:
+    def __init__(self, copy: Copy) -> None:
         self._plain = Arena(copy)
-        self._indexed = Arena(indexed) if indexed is not None else self._plain
+        self._indexed: OrderedDict[tuple[str, ...], Arena] = OrderedDict()
+        self._planted: OrderedDict[_Planted, list[Sample]] = OrderedDict()
         self.tables = self._plain.tables
         self._sieve = Sieve({})
+
+    def close(self) -> None:
+        for arena in (self._plain, *self._indexed.values()):
+            arena.copy.close()
 
     def search(
         self,
@@ -74,7 +83,7 @@ class Refuter:
         Raises Refusal where the rewrite fails; where `seconds` do not suffice, the search is not `finished`.
         """
         start = time.thread_time()
-        pair = Pair(original, rewrite, self._plain, self._indexed if rewrite.indexes else self._plain)
+        pair = self._pair(original, rewrite, seconds)
         queries = (original.query, rewrite.query)
         instances = Instances(self.tables, queries)
         coverage = Coverage(self._plain, queries) if observe else None
@@ -128,7 +137,7 @@ class Refuter:
 
     def compare(self, original: Script, rewrite: Script, samples: Sequence[Sample], seconds: float) -> Search:
         """Does the rewrite give the same answers on a task's samples? As `search` otherwise."""
-        pair = Pair(original, rewrite, self._plain, self._indexed if rewrite.indexes else self._plain)
+        pair = self._pair(original, rewrite, seconds)
         with pair.within(time.thread_time() + seconds):
             for agreed, sample in enumerate(samples):
                 try:
@@ -151,25 +160,49 @@ class Refuter:
         if literals is None:
             return self.search(original, rewrite, count, seed, seconds)
         start = time.thread_time()
-        pair = Pair(original, rewrite, self._plain, self._indexed if rewrite.indexes else self._plain)
-        read = {table.lower() for table, _ in original.reads | rewrite.reads}
-        planting = Planting(self.tables, read, literals, self._sieve.allows)
-        agreed = 0
-        with pair.within(start + seconds):
+        read = frozenset(table.lower() for table, _ in original.reads | rewrite.reads)
+        key = (original.query, read, frozenset((name, frozenset(values)) for name, values in literals.items()), seed)
+        if key not in self._planted:
+            planting = Planting(self.tables, read, literals, self._sieve.allows)
+            planted = self._with_answers(original, samples, planting, seed, seconds)
+            if planted is None:
+                return Search(0, finished=False)
+            self._planted[key] = planted
+            if len(self._planted) > _PLANTED_KEPT:
+                self._planted.popitem(last=False)
+        self._planted.move_to_end(key)
+        return self.compare(original, rewrite, self._planted[key], start + seconds - time.thread_time())
+
+    def _with_answers(
+        self, original: Script, samples: Sequence[Sample], planting: Planting, seed: int, seconds: float
+    ) -> list[Sample] | None:
+        """The samples with values planted in them and the original's answers; None where `seconds` do not suffice."""
+        pair, found = Pair(original, original, self._plain, self._plain), []
+        with pair.within(time.thread_time() + seconds):
             for number, sample in enumerate(sample for sample in samples if any(sample.rows.values())):
                 try:
-                    case = pair.tried(planting.grown(sample.rows, number, seed), sample.backwards)
-                    found = self._found(pair, case, agreed) if isinstance(case, Case) else None
-                    if found is not None:
-                        return found
-                    agreed += case is True
+                    grown = pair.sample(planting.grown(sample.rows, number, seed), sample.backwards)
                 except OutOfTime:
-                    return Search(agreed, finished=False)
-        return Search(agreed)
+                    return None
+                if grown is not None:
+                    found.append(grown)
+        return found
+
+    def _pair(self, original: Script, rewrite: Script, seconds: float) -> Pair:
+        """Raises Refusal where SQLite refuses one of the rewrite's indexes."""
+        if not rewrite.indexes:
+            return Pair(original, rewrite, self._plain, self._plain)
+        key = rewrite.index_key or rewrite.indexes
+        if key not in self._indexed:
+            self._indexed[key] = self._plain.with_indexes(rewrite.indexes, max(0.1, seconds))
+            if len(self._indexed) > _INDEX_SETS_KEPT:
+                self._indexed.popitem(last=False)[1].copy.close()
+        self._indexed.move_to_end(key)
+        return Pair(original, rewrite, self._plain, self._indexed[key])
 
     def replay(self, original: Script, rewrite: Script, rows: Rows, seconds: float) -> Search:
         """Do they differ on rows that someone else suggests?"""
-        pair = Pair(original, rewrite, self._plain, self._indexed if rewrite.indexes else self._plain)
+        pair = self._pair(original, rewrite, seconds)
         with pair.within(time.thread_time() + seconds), suppress(OutOfTime):
             case = pair.tried({table.name: rows.get(table.name, []) for table in self.tables}, backwards=False)
             if isinstance(case, Case):

@@ -179,7 +179,7 @@ class Copies:
     """The copies of one database.
 
     Queries run on `clean`; what is changed there is rolled back. `blank` has the schema without rows: scripts are read
-    there. `instance` and `indexed` have it too, and are filled with small databases.
+    there. `instance` has it too, and is whoever's who fills it with small databases.
     """
 
     def __init__(self, image: Image, settings: Settings) -> None:
@@ -187,7 +187,7 @@ class Copies:
         self.clean = Copy(source, settings)
         self.clean.hold_all()
         self.blank = Copy(blank_copy(source), settings)
-        self.instance, self.indexed = (Copy(blank_copy(source), settings) for _ in range(2))
+        self.instance = Copy(blank_copy(source), settings)
         self.row_counts = row_counts(source)
         self.schema = schema_text(source, self.row_counts)
 
@@ -202,7 +202,7 @@ class Copies:
         ]
 
     def close(self) -> None:
-        for copy in (self.clean, self.blank, self.instance, self.indexed):
+        for copy in (self.clean, self.blank):
             copy.close()
 
 

@@ -37,7 +37,7 @@ def blank() -> Copy:
 
 @pytest.fixture(scope="module")
 def refuter() -> Refuter:
-    return Refuter(blank(), blank())
+    return Refuter(blank())
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ other values around those literals. That takes a fraction of the time that insta
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from typing import TypeAlias
@@ -48,7 +48,7 @@ class Planting:
     def __init__(
         self,
         tables: Sequence[TableShape],
-        read: set[str],
+        read: Collection[str],
         literals: Mapping[str, Iterable[Value]],
         allows: Allows,
     ) -> None:
@@ -127,7 +127,7 @@ def _around(literal: Value) -> Iterator[Value]:
         yield from (literal[:-1] + chr(max(1, ord(literal[-1]) + step)) for step in (-1, 1))
 
 
-def _with_parents(tables: Sequence[TableShape], read: set[str]) -> set[str]:
+def _with_parents(tables: Sequence[TableShape], read: Iterable[str]) -> set[str]:
     """These tables and those that they refer to, which stand before them (but where keys go round in a circle)."""
     needed = set(read)
     for table in reversed(tables):
