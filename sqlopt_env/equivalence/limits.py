@@ -6,14 +6,18 @@ subquery is left to the small databases, which are made to have more rows than t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sqlglot import exp
 
 from ..sqlite.words import Word, words
 from .instances.literals import LARGEST_LIMIT
 from .parsing import parsed
+
+_BOUNDED = re.compile("limit|offset", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +32,9 @@ class _Bound:
 
 def strange_limit(original: str, rewrite: str) -> str:
     """Why the rewrite's LIMITs cannot be checked, in one sentence; "" where they can."""
-    said = words(original)
-    known = list(_bounds(said))
-    numbers = {(one.value or 0) + (other.value or 0) for one in known for other in known}  # LIMIT + OFFSET
-    if any(word.is_word("OVER") for word in said):  # rows may be numbered, and numbers compared
-        numbers |= {int(word.text[:19]) for word in said if word.text.isdecimal()}
-    texts = {bound.text for bound in known}
+    if not _BOUNDED.search(rewrite):
+        return ""
+    texts, numbers = _said(original)
     for bound in _bounds(words(rewrite)):
         if bound.text in texts or bound.value in numbers or (bound.value is not None and bound.value < 0):
             continue
@@ -45,6 +46,17 @@ def strange_limit(original: str, rewrite: str) -> str:
         if bound.value > LARGEST_LIMIT:
             return f"{what} is not the original's: small databases do not have so many rows"
     return ""
+
+
+@lru_cache(maxsize=64)
+def _said(original: str) -> tuple[set[str], set[int]]:
+    """The bounds that the original says, and the numbers that may become one."""
+    said = words(original)
+    known = list(_bounds(said))
+    numbers = {(one.value or 0) + (other.value or 0) for one in known for other in known}  # LIMIT + OFFSET
+    if any(word.is_word("OVER") for word in said):  # rows may be numbered, and numbers compared
+        numbers |= {int(word.text[:19]) for word in said if word.text.isdecimal()}
+    return {bound.text for bound in known}, numbers
 
 
 def _bounds(said: Sequence[Word]) -> Iterator[_Bound]:
