@@ -9,7 +9,8 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, astuple, replace
+from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -50,6 +51,7 @@ class Judge:
         self._open_pool()
 
     def _open_pool(self) -> None:
+        self._paths: dict[str, Path] = {}
         self._briefs: dict[tuple[Signature, str], dict[str, Any]] = {}
         self._repeats = Repeats() if self.settings.answer_repeats else None
         self._pool = WorkerPool(self.workers, _TARGET, asdict(self.settings))
@@ -85,11 +87,11 @@ class Judge:
 
     def prepare(self, task: Task) -> Brief:
         """What may be known of a task before any rewrite. Raises SqlOptError for a query that cannot be a task."""
-        path = self._path(task)
-        key = (Signature.of(path), task.query)
+        signature = self._signature(task)
+        key = (signature, task.query)
         if key not in self._briefs:
             try:
-                request = {"op": "brief", "path": str(path), "signature": astuple(key[0]), "query": task.query}
+                request = {"op": "brief", "path": signature.path, "signature": signature, "query": task.query}
                 answer = self._pool.call(request, task.query)
             except (WorkerDied, WorkerOverran) as error:
                 raise SqlOptError(f"task {task.id}: preparing it failed: the worker {_end(error)}") from error
@@ -114,7 +116,7 @@ class Judge:
         if not isinstance(action, str | Rewrite):
             raise SqlOptError(f"an action is a text or a Rewrite, not {type(action).__name__}")
         rewrite = action if isinstance(action, Rewrite) else parse_action(action)
-        signature = Signature.of(self._path(task))
+        signature = self._signature(task)
         if self._repeats is None:
             return self._judged(task, rewrite, signature, thorough)
         key = self._repeats.key(signature, task, rewrite, thorough)
@@ -128,7 +130,7 @@ class Judge:
         request = {
             "op": "evaluate",
             "path": signature.path,
-            "signature": astuple(signature),
+            "signature": signature,
             "query": task.query,
             "script": rewrite.script,
             "thorough": thorough,
@@ -156,13 +158,18 @@ class Judge:
                 for future in pending:
                     future.cancel()
 
-    @staticmethod
-    def _path(task: Task) -> Path:
+    def _signature(self, task: Task) -> Signature:
+        """Of the task's database, as it is now."""
         if not isinstance(task, Task):
             raise SqlOptError(f"a task is a Task, not {type(task).__name__}")
         if not all(isinstance(text, str) for text in (task.id, task.database, task.query)):
             raise SqlOptError("a task's id, database and query must be texts")
-        return database_path(task.database)
+        known = self._paths.get(task.database)
+        if known is not None:
+            with suppress(SqlOptError):  # it has gone since
+                return Signature.of(known)
+        path = self._paths[task.database] = database_path(task.database)
+        return Signature.of(path)
 
     def _checked(self, task: Task, answer: dict[str, Any]) -> dict[str, Any]:
         if "error" in answer:

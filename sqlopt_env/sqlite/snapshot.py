@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 from urllib.parse import quote
 
 import apsw
@@ -30,8 +30,7 @@ _VERSIONS = slice(18, 20)  # in the header: how it is written and read
 _WITH_LOG, _PLAIN = b"\x02\x02", b"\x01\x01"
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):
     """Tells whether a database is still the one that was copied; a commit may change its write-ahead log alone."""
 
     path: str

@@ -92,7 +92,7 @@ class Channel:
         if size > MAX_BYTES:
             raise ProtocolError(f"a message of {size:,} bytes")
         try:
-            message = json.loads(self._exactly(size, deadline))
+            message = json.loads(self._exactly(size, deadline).decode())
         except (ValueError, RecursionError) as error:
             raise ProtocolError("a message that is no JSON") from error
         if not isinstance(message, dict):

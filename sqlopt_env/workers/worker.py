@@ -11,7 +11,6 @@ import os
 import socket
 import threading
 import time
-from dataclasses import astuple
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -143,14 +142,14 @@ class Worker:
         deadline = time.monotonic() + REPLY_SECONDS
         try:
             if "look" in question:
-                self._channel.send({"signature": astuple(Signature.of(Path(path)))}, deadline=deadline)
+                self._channel.send({"signature": Signature.of(Path(path))}, deadline=deadline)
                 return
             signature, descriptor = self._snapshots.descriptor(Path(path))
         except SqlOptError as error:
             self._channel.send({"error": str(error)}, deadline=deadline)
             return
         try:
-            self._channel.send({"signature": astuple(signature)}, [descriptor], deadline)
+            self._channel.send({"signature": signature}, [descriptor], deadline)
         finally:
             os.close(descriptor)
 
