@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from sqlopt_env.equivalence.compare import (
     TieGroup,
     bag_difference,
     difference,
+    difference_of_chunks,
     same_value,
     strictly_ordered,
 )
@@ -147,14 +149,14 @@ def test_where_a_limit_cuts_through_ties_any_of_them_may_stand() -> None:
 def test_reading_stops_at_the_first_chunk_too_many() -> None:
     read = 0
 
-    def endless() -> object:
+    def endless() -> Iterator[list[Row]]:
         nonlocal read
         while True:
             read += 1
-            yield (1,)
+            yield [(1,)] * 4
 
-    assert "at least" in difference(Reference([(1,)] * 10), endless())  # type: ignore[arg-type]
-    assert read < 1000
+    assert "at least" in difference_of_chunks(Reference([(1,)] * 10), endless())
+    assert read <= 4
 
 
 @pytest.mark.parametrize(
