@@ -66,10 +66,8 @@ def difference_of_chunks(reference: Reference, chunks: Iterator[list[Row]]) -> s
         return "" if agreed == len(reference.rows) else _count_sentence(agreed, len(reference.rows))
 
     tail = list(chunk)
-    for chunk in chunks:
-        if agreed + len(tail) > len(reference.rows):
-            break
-        tail += chunk
+    while agreed + len(tail) <= len(reference.rows) and (more := next(chunks, None)) is not None:
+        tail += more
     if agreed + len(tail) != len(reference.rows):
         unread = next(chunks, None) is not None
         return _count_sentence(agreed + len(tail), len(reference.rows), at_least=unread)
