@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log
 from typing import Any
 
 import apsw
@@ -19,6 +20,8 @@ from .types import Settings
 # A rewrite that took so many times as long as the original when its rows were compared is not run again: two moments
 # on one machine differ by less than half as much.
 _HOPELESS, _DRIFT, _LONG = 4.0, 2.0, 0.005  # seconds
+# Of 95 % intervals, 2.5 % lie above 1 by noise alone: what is paid must be beyond 99 %, where 0.5 % are.
+_SURE = 2.576 / 1.960
 
 
 def measured(
@@ -78,13 +81,13 @@ def longest(settings: Settings) -> float:
 def figures(prepared: Prepared, comparison: Comparison, indexes: IndexSet, settings: Settings) -> dict[str, Any]:
     """The outcome and the figures of an evaluation, with the indexes charged."""
     charged = comparison.rewrite + indexes.cost.at(comparison.yard) / settings.amortize_over
-    improved = comparison.low > 1.0
+    improved = log(comparison.speedup) > _SURE * log(comparison.speedup / comparison.low)
     at_least = "at least " if prepared.stopped else ""
     interval = f"{_times(comparison.low)} to {_times(comparison.high)}"
     return {
         "outcome": "improved" if improved else "equivalent",
         "reason": f"the same rows, {at_least}{_times(comparison.speedup)} times as fast ({interval})"
-        + ("" if improved else ": no gain shown"),
+        + ("" if improved else ": no certain gain"),
         "speedup": comparison.speedup,
         "speedup_interval": (comparison.low, comparison.high),
         # By way of the ratio of the rounds, which a drift of the machine between them does not touch.

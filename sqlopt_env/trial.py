@@ -125,7 +125,7 @@ class Trial:
         comparison = measured(prepared, clean, copy, script, effort, settings, yardstick)
         outcome = figures(prepared, comparison, indexes, settings)
         if (sure or outcome["outcome"] == "improved") and self._remembers(copy, script, effort, each=sure):
-            self.end("equivalent", "the same rows, but fast on these very data only: no gain shown")
+            self.end("equivalent", "the same rows, but fast on these very data only: no certain gain")
             outcome |= {name: self.found[name] for name in ("outcome", "reason")}
         strange = strange_limit(prepared.script.query, script.query)
         if strange:

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 Outcome = Literal[
-    "improved",  # the same query, and the whole confidence interval of the speedup lies above 1
-    "equivalent",  # the same query, no gain shown
+    "improved",  # the same query, and the whole 99 % interval of the speedup lies above 1
+    "equivalent",  # the same query, no certain gain
     "refuted",  # another query: the results differ
     "unverified",  # the check could not finish; never paid
     "forbidden",  # a statement, table or function that a rewrite may not use
