@@ -138,16 +138,16 @@ class Examiner:
             return replace(verdict, status="unknown", reason="the original takes too long on the data")
         host("data", 2 * seconds)
         try:
-            self._workbench.prepare_nearby(place, prepared, host)
+            nearby = self._workbench.nearby(place, prepared, host)
             host("data", 2 * seconds)
             copy = self._workbench.index_sets.get(place.copies.clean, script, seconds).copy
             host("data", seconds)
             problem = difference_on(copy, prepared.reference, script, seconds)
             if problem:
                 return Verdict("refuted", verdict.instances, f"on the data, {problem}")
-            problem, _ = self._workbench.difference_nearby(copy, prepared, script, host, each=True, slow=inf)
+            problem, _ = self._workbench.difference_nearby(copy, nearby, script, host, each=True, slow=inf)
             if problem:
-                return Verdict("refuted", verdict.instances + 1, f"after small changes to the data, {problem}")
+                return Verdict("refuted", verdict.instances + 1, problem)
             problem = self._workbench.difference_on_twin(place, prepared, script, host)
         except Refusal as refusal:
             return replace(verdict, status="unknown", reason=f"on the data: {refusal.reason}")

@@ -19,7 +19,7 @@ from .types import Settings, SqlOptError
 from .workers.host import Allow
 
 
-def nearby(copies: Copies, refuter: Refuter, prepared: Prepared, settings: Settings, allow: Allow) -> Nearby:
+def find_nearby(copies: Copies, refuter: Refuter, prepared: Prepared, settings: Settings, allow: Allow) -> Nearby:
     """Looks for a change of few rows that moves the original's answer."""
     script, before = prepared.script, prepared.reference
     samples = [sample.rows for sample in sorted(prepared.samples, key=lambda sample: sample.rank)]

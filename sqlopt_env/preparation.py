@@ -48,11 +48,6 @@ class Prepared:
     twin_failed: bool = False
     nearby: Nearby | None = None  # the same on the real database, a little changed
 
-    @property
-    def has_nearby(self) -> bool:
-        """Whether the original has an answer after a change."""
-        return self.nearby is not None and self.nearby.references != (None, None)
-
 
 @dataclass(frozen=True, slots=True)
 class Nearby:
@@ -64,6 +59,12 @@ class Nearby:
     steps: tuple[list[Step], list[Step]]
     references: tuple[Reference | None, Reference | None]
     ascends: bool = True
+
+    @property
+    def shows_order(self) -> bool:
+        """Whether these answers tell an order that is asked for from one that is luck."""
+        known = [reference for reference in self.references if reference is not None]
+        return bool(known) and all(len(reference.rows) > 1 and not reference.strict for reference in known)
 
 
 def read_original(copies: Copies, refuter: Refuter, query: str, settings: Settings) -> tuple[Script, Plan]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import replace
+from hashlib import sha256
 from threading import Lock
 from typing import TypeAlias
 
@@ -15,9 +16,10 @@ from .sqlite.snapshot import Signature
 from .sqlite.words import plain_text
 from .types import Evaluation, Rewrite, Task
 
-Key: TypeAlias = tuple[Signature, str, str, bool]
+Key: TypeAlias = tuple[Signature, str, bytes, bool]
 
-_KEPT = 10_000
+_KEPT, _CHARACTERS_KEPT = 10_000, 2**25  # evaluations, and of their scripts
+_LONGEST = 2**16  # scripts beyond it are told apart by their white space too
 _BY_CHANCE = ("timeout", "crashed", "unverified")  # they may end otherwise on another day
 
 
@@ -26,11 +28,13 @@ class Repeats:
 
     def __init__(self) -> None:
         self._evaluations: OrderedDict[Key, Evaluation] = OrderedDict()
+        self._characters = 0
         self._using = Lock()
 
     @staticmethod
     def key(signature: Signature, task: Task, rewrite: Rewrite, thorough: bool) -> Key:
-        return signature, task.query, plain_text(rewrite.script), thorough
+        script = rewrite.script if len(rewrite.script) > _LONGEST else plain_text(rewrite.script)
+        return signature, task.query, sha256(script.encode("utf-8", "surrogatepass")).digest(), thorough
 
     def find(self, key: Key, task: Task, rewrite: Rewrite) -> Evaluation | None:
         """The earlier evaluation under this task's and this rewrite's own words, marked `repeated`."""
@@ -46,6 +50,9 @@ class Repeats:
         if evaluation.outcome in _BY_CHANCE:
             return
         with self._using:
+            if key not in self._evaluations:
+                self._characters += len(evaluation.rewrite.script)
             self._evaluations[key] = evaluation
-            while len(self._evaluations) > _KEPT:
-                self._evaluations.popitem(last=False)
+            while len(self._evaluations) > _KEPT or self._characters > _CHARACTERS_KEPT:
+                _, oldest = self._evaluations.popitem(last=False)
+                self._characters -= len(oldest.rewrite.script)

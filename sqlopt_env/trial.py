@@ -217,13 +217,13 @@ class Trial:
         `effort` is what its rows took before.
         """
         prepared = self._prepared
-        self._workbench.prepare_nearby(self._place, prepared, self._host)
+        nearby = self._workbench.nearby(self._place, prepared, self._host)
         # Far slower than before, or as if it computed the original's answer besides.
         slow = min(_FAR_SLOWER * effort, effort + effort_of_original(prepared, self._settings) / 2)
         slow = max(slow, effort + (_LEAST_STEPS if self._settings.measure == "steps" else _LEAST_NANOSECONDS))
-        if self._thorough or not prepared.has_nearby:
+        if self._thorough or not nearby.shows_order:
             self._check_order(copy, script)
-        problem, taken = self._workbench.difference_nearby(copy, prepared, script, self._host, each=each, slow=slow)
+        problem, taken = self._workbench.difference_nearby(copy, nearby, script, self._host, each=each, slow=slow)
         if problem:
             raise self._refuted(problem, 1)
         return taken > slow

@@ -14,7 +14,7 @@ from .equivalence.refute import Refuter
 from .equivalence.tiebreak import LESS_ORDER, in_an_order_of_its_own
 from .equivalence.twin import make_twin
 from .equivalence.twin.disturbance import apply
-from .nearby import nearby
+from .nearby import find_nearby
 from .preparation import Nearby, Prepared, prepare, reference_on
 from .sqlite.copies import Copies, Copy, failure
 from .sqlite.index_sets import IndexSets
@@ -111,17 +111,16 @@ class Workbench:
         return difference_on(copy, prepared.twin, rewrite, settings.timeout)
 
     def difference_nearby(
-        self, copy: Copy, prepared: Prepared, rewrite: Script, host: Host, *, each: bool, slow: float
+        self, copy: Copy, nearby: Nearby, rewrite: Script, host: Host, *, each: bool, slow: float
     ) -> tuple[str, int]:
         """How the rewrite's answer differs from the original's after small changes to the real database, or "", and
         the effort (CPU nanoseconds, or steps) of the slower of its runs. An order by luck is a difference too.
 
-        To be called after `prepare_nearby`, with a copy that has the rewrite's indexes. Compares after `each` of the
+        The copy must have the rewrite's indexes. Compares after `each` of the
         changes, or after all of them. What takes more than `slow` is run again, and the better counts.
         """
-        assert prepared.nearby is not None
         slowest = 0
-        stages = list(zip(prepared.nearby.steps, prepared.nearby.references, strict=True))
+        stages = list(zip(nearby.steps, nearby.references, strict=True))
         with copy.transaction():
             for number, (step, reference) in enumerate(stages, 1):
                 try:
@@ -130,7 +129,7 @@ class Workbench:
                     raise failure(error) from None
                 if reference is None or (number < len(stages) and not each and stages[-1][1] is not None):
                     continue
-                problem, taken = self._difference_at_once(copy, prepared.nearby, reference, rewrite, host, slow)
+                problem, taken = self._difference_at_once(copy, nearby, reference, rewrite, host, slow)
                 if problem:
                     return problem, taken
                 slowest = max(slowest, taken)
@@ -170,10 +169,12 @@ class Workbench:
             problem = difference_on(copy, reference, rewrite, self._settings.timeout)
         return problem, max(count.steps, 1)
 
-    def prepare_nearby(self, place: Place, prepared: Prepared, host: Host) -> None:
-        """Has the original's answers on the real database, a little changed, ready."""
+    def nearby(self, place: Place, prepared: Prepared, host: Host) -> Nearby:
+        """The original's answers on the real database, a little changed."""
         if prepared.nearby is None:
-            prepared.nearby = nearby(place.copies, place.refuter, prepared, self._settings, host)
+            prepared.nearby = find_nearby(place.copies, place.refuter, prepared, self._settings, host)
+            host.checkpoint()
+        return prepared.nearby
 
     def _rows_kept(self) -> int:
         references = [reference for task in self._tasks.values() for reference in (task.reference, task.twin)]

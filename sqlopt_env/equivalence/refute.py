@@ -1,4 +1,4 @@
-"""Looks for a small database on which a rewrite differs from the original, and makes it smaller."""
+"""Looks for a small database on which a rewrite differs from the original."""
 
 from __future__ import annotations
 
@@ -21,15 +21,12 @@ from .instances.planting import Planting
 from .instances.scenario import Sieve
 from .mistakes import mistakes
 from .pair import Case, Pair, Sample, Ties
-from .shrink import smaller
-from .witness import Witness, witness_of
+from .smallest import made_small
+from .witness import Witness
 
 _OBSERVED = 24  # instances on which the coverage is measured, and then on some: most branches are reached at once
 _CANDIDATES = 4  # of so many instances, one is kept with a task
 _MOST_MISTAKES = 40
-_MOST_OPEN_ROWS = 3
-_SHRINK_SECONDS = 0.5
-_LESS_ORDER = "the rewrite's ORDER BY says less than the original's, and the order of its rows is chance"
 _INDEX_SETS_KEPT, _PLANTED_KEPT = 32, 64
 _SAME_DIRECTION = 8  # instances in a row that are read in the same direction: turning round costs two compilations
 
@@ -210,33 +207,8 @@ class Refuter:
         return Search(0)
 
     def _found(self, pair: Pair, case: Case, agreed: int) -> Search | None:
-        """The case made small, as a witness.
-
-        Where the original's own answer is open, only few rows can show that the rewrite's is none of its answers: with
-        more of them there are more than have been seen. Then it is None.
-        """
-
-        ties: Ties = case.ties
-
-        def differs(rows: Rows, backwards: bool) -> Case | None:
-            tried = pair.tried(rows, backwards, ties=ties)
-            return tried if isinstance(tried, Case) else None
-
-        pair.prolong(_SHRINK_SECONDS)
-        with suppress(OutOfTime):
-            if ties is not None:
-                ties, broken = None, case
-                case = _plainly(case, differs) or broken  # the former anyone can repeat
-                ties = case.ties
-            case = _forwards(case, differs)
-            small = smaller(self.tables, case.rows, lambda rows: _kept(differs(rows, case.backwards)))
-            case = differs(small, case.backwards) or case
-        if case.is_open and sum(map(len, case.rows.values())) > _MOST_OPEN_ROWS:
-            return None
-        pair.prolong(_SHRINK_SECONDS)
-        first, second = pair.both(case)
-        witness = witness_of(self.tables, case.rows, first, second, case.backwards)
-        return Search(agreed, case.difference if case.ties is None else f"{_LESS_ORDER}: {case.difference}", witness)
+        found = made_small(self.tables, pair, case)
+        return Search(agreed, *found) if found is not None else None
 
 
 def _is_backwards(number: int) -> bool:
@@ -247,22 +219,3 @@ def _ties(number: int) -> Ties:
     """Every second pair of directions, falling and rising in turn: an order by luck mostly rises."""
     pair = number // (2 * _SAME_DIRECTION)
     return pair % 4 == 1 if pair % 2 == 1 else None
-
-
-def _plainly(case: Case, differs: Callable[[Rows, bool], Case | None]) -> Case | None:
-    """A difference on the same rows that the rewrite shows as it is written, read in one order or another."""
-    turned = {name: rows[::-1] for name, rows in case.rows.items()}
-    tries = ((rows, backwards) for rows in (case.rows, turned) for backwards in (False, True))
-    return next((found for rows, backwards in tries if (found := differs(rows, backwards)) is not None), None)
-
-
-def _kept(case: Case | None) -> Rows | None:
-    return case.rows if case is not None else None
-
-
-def _forwards(case: Case, differs: Callable[[Rows, bool], Case | None]) -> Case:
-    """The same difference where rows are read as usual, if it shows itself there: it is easier to repeat."""
-    if not case.backwards:
-        return case
-    turned = {name: rows[::-1] for name, rows in case.rows.items()}
-    return differs(case.rows, False) or differs(turned, False) or case

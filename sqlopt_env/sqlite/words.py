@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-# https://sqlite.org/src/file?name=src/tokenize.c; every character beyond ASCII is a letter there.
+# https://sqlite.org/src/file?name=src/tokenize.c; every character beyond ASCII is a letter there. What is never closed
+# goes on to the end, so that cutting takes a time in proportion to the length.
 _WORD = re.compile(
     r"""(?P<blob>[xX]'[^']*')
     |(?P<name>[A-Za-z_\x80-\U0010ffff][\w$\x80-\U0010ffff]*)
     |(?P<ignored>[ \t\n\f\r]+|--[^\n]*|/\*.*?(?:\*/|\Z))
     |(?P<number>0[xX][\da-fA-F_]+|(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d[\d_]*)?)
-    |(?P<text>'(?:[^']|'')*')
-    |(?P<quoted>"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\])
+    |(?P<text>'(?:[^']|'')*(?:'|\Z))
+    |(?P<quoted>"(?:[^"]|"")*(?:"|\Z)|`(?:[^`]|``)*(?:`|\Z)|\[[^\]]*(?:\]|\Z))
     |(?P<sign>->>|->|\|\||<<|>>|<=|>=|<>|!=|==|.)""",
     re.DOTALL | re.VERBOSE | re.ASCII,
 )
