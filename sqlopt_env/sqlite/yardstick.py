@@ -24,8 +24,8 @@ from statistics import median, variance
 from .connection import memory_connection
 from .timing import Comparison, drain, no_garbage_collection, repeats, sample
 
-NU0, S0 = 4, 0.05  # the prior of one sample's deviation: as if four samples had shown 5 %
-BETWEEN, SLOWNESS = 0.05, 0.2
+NU0, S0 = 4, 0.045  # the prior of one sample's deviation: as if four samples had shown 4.5 %
+BETWEEN, SLOWNESS = 0.045, 0.18
 Z = 1.96
 ROUNDS, DOUBTFUL_ROUNDS, MOST_ROUNDS = 3, 8, 15
 TOLERANCE = 0.2  # the samples' part of half the interval's width at which measuring may stop
