@@ -32,7 +32,7 @@ TOLERANCE = 0.2  # the samples' part of half the interval's width at which measu
 BASELINE_SECONDS, _BASELINE_ROUNDS = 0.2, 7  # each of the two times that an original is measured
 _MOMENTS_NU0 = 3  # the prior of the variance between moments: as if three pairs of them had shown BETWEEN
 _MOST_SCANS = 8
-_SHORT = 3_000_000  # nanoseconds
+_SHORT, _VERY_LONG = 3_000_000, 2_000_000_000  # nanoseconds
 
 # Scans, looks rows up over more memory than a processor's nearest caches hold, groups, and makes texts, as queries do:
 # each of the four alone follows some queries' drift badly.
@@ -76,7 +76,8 @@ class Yardstick:
 
     def baseline(self, run: Callable[[], int], seen: int) -> Timing:
         """Times an original for half a baseline; `run` gives the nanoseconds of one run, `seen` what it took before."""
-        rounds = max(2, min(_BASELINE_ROUNDS, round(BASELINE_SECONDS * 1e9 / max(seen, 1))))
+        least = 1 if seen > _VERY_LONG else 2
+        rounds = max(least, min(_BASELINE_ROUNDS, round(BASELINE_SECONDS * 1e9 / max(seen, 1))))
         return self._timed(run, seen, lambda ratios, _: len(ratios) >= rounds)
 
     @staticmethod
