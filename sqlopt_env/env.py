@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
@@ -59,10 +60,12 @@ class SQLOptimizeEnv(gym.Env[Observation, str]):
         workers: int = 1,
         **settings: Any,
     ) -> None:
-        if not isinstance(max_turns, int) or max_turns < 1:
+        if type(max_turns) is not int or max_turns < 1:
             raise SqlOptError(f"max_turns must be a whole number of at least 1, not {max_turns!r}")
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise SqlOptError(f"render_mode must be one of ansi, human, or None, not {render_mode!r}")
+        if not isinstance(judge, Judge | None):
+            raise SqlOptError(f"judge must be a Judge, not {type(judge).__name__}; without one, one is made")
         if judge is not None and settings:
             raise SqlOptError(f"{', '.join(settings)}: give settings to the judge, or leave the judge out")
         self.tasks = load_tasks(tasks)
@@ -83,7 +86,7 @@ class SQLOptimizeEnv(gym.Env[Observation, str]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
         super().reset(seed=seed)
-        self._brief = self.judge.prepare(self._choose((options or {}).get("task")))
+        self._brief = self.judge.prepare(self._choose(_chosen(options)))
         self._evaluation, self._foreseen = None, None
         self._turn, self._best = 0, None
         return observe(self._brief), self._info()
@@ -182,6 +185,21 @@ class SQLOptimizeEnv(gym.Env[Observation, str]):
             "plan_after": str(e.plan_after) if e and e.plan_after else "",
             "best_reward": float(self._best or 0.0),
         }
+
+
+def _chosen(options: Any) -> str | None:
+    """The id of the task that a caller wants; None where the seed is to choose."""
+    if not isinstance(options, Mapping | None):
+        raise SqlOptError(f"options must be a dict such as {{'task': id}}, or None, not {type(options).__name__}")
+    unknown = next((name for name in options or () if name != "task"), None)
+    if unknown is not None:
+        raise SqlOptError(f"unknown option {unknown!r}; the options of reset are: task")
+    name = (options or {}).get("task")
+    if isinstance(name, Task):
+        raise SqlOptError(f"the option task is the id of a task: {name.id!r} in place of the Task itself")
+    if not isinstance(name, str | None):
+        raise SqlOptError(f"the option task must be the id of a task, not {type(name).__name__}")
+    return name
 
 
 def _number(value: float | Evaluation | None) -> float:

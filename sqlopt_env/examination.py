@@ -5,13 +5,11 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from dataclasses import asdict, replace
-from math import inf
 from pathlib import Path
 from typing import Any
 
 import apsw
 
-from .equivalence.actual import difference_on
 from .equivalence.bounded import COUNTEREXAMPLE, EQUAL, bounded
 from .equivalence.instances.literals import unreachable_size
 from .equivalence.limits import strange_limit
@@ -138,16 +136,16 @@ class Examiner:
             return replace(verdict, status="unknown", reason="the original takes too long on the data")
         host("data", 2 * seconds)
         try:
-            nearby = self._workbench.nearby(place, prepared, host)
+            self._workbench.nearby(place, prepared, host)
             host("data", 2 * seconds)
             copy = self._workbench.index_sets.get(place.copies.clean, script, seconds).copy
             host("data", seconds)
-            problem = difference_on(copy, prepared.reference, script, seconds)
+            problem, usual = self._workbench.difference_with_effort(copy, prepared.reference, script, seconds)
             if problem:
                 return Verdict("refuted", verdict.instances, f"on the data, {problem}")
-            problem, _ = self._workbench.difference_nearby(copy, nearby, script, host, each=True, slow=inf)
-            if problem:
-                return Verdict("refuted", verdict.instances + 1, problem)
+            changed = self._workbench.after_changes(copy, prepared, script, usual, host, each=True)
+            if changed.problem:
+                return Verdict("refuted", verdict.instances + 1, changed.problem)
             problem = self._workbench.difference_on_twin(place, prepared, script, host)
         except Refusal as refusal:
             return replace(verdict, status="unknown", reason=f"on the data: {refusal.reason}")

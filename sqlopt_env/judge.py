@@ -6,7 +6,7 @@ Whatever a policy writes comes back as an evaluation with an outcome; exceptions
 from __future__ import annotations
 
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -26,6 +26,14 @@ from .workers.pool import WorkerPool
 from .workers.worker import WorkerDied, WorkerOverran
 
 _TARGET = "sqlopt_env.trial:make_handler"
+_TRIES, _TRIES_TO_PREPARE = 3, 6  # on fresh workers, while one dies before it has looked at what a policy wrote
+_HOPELESS = 2  # kills of a task's original, after which it is not run again
+_REMEMBERED = 1000  # tasks
+_SCRIPT = "script"  # the phase in which a worker first looks at what a policy wrote
+_NO_ROWS = (
+    "the original's rows could not be had: SQLite could not be interrupted and was killed (a larger reference_timeout"
+    " allows more)"
+)
 _AHEAD = 4  # pairs of a worker that wait for it, so that a slow one does not hold up the others
 
 
@@ -40,7 +48,7 @@ class Judge:
     """
 
     def __init__(self, *, workers: int | None = None, **settings: Any) -> None:
-        if workers is not None and (not isinstance(workers, int) or workers < 1):
+        if workers is not None and (type(workers) is not int or workers < 1):
             raise SqlOptError(f"workers must be a whole number of at least 1, not {workers!r}")
         self.workers = workers or max(1, (os.cpu_count() or 2) - 1)
         names = asdict(Settings())
@@ -53,7 +61,8 @@ class Judge:
     def _open_pool(self) -> None:
         self._paths: dict[str, Path] = {}
         self._briefs: dict[tuple[Signature, str], dict[str, Any]] = {}
-        self._repeats = Repeats() if self.settings.answer_repeats else None
+        self._kills: Counter[tuple[Signature, str]] = Counter()  # of originals
+        self._repeats = Repeats(self.settings.script_bytes) if self.settings.answer_repeats else None
         self._pool = WorkerPool(self.workers, _TARGET, asdict(self.settings))
 
     def __enter__(self) -> Self:
@@ -92,10 +101,10 @@ class Judge:
         if key not in self._briefs:
             try:
                 request = {"op": "brief", "path": signature.path, "signature": signature, "query": task.query}
-                answer = self._pool.call(request, task.query)
+                answer = self._answer(request, _TRIES_TO_PREPARE)
             except (WorkerDied, WorkerOverran) as error:
-                raise SqlOptError(f"task {task.id}: preparing it failed: the worker {_end(error)}") from error
-            if len(self._briefs) >= 1000:
+                raise SqlOptError(f"task {task.id}: preparing it failed: {_end(error)}") from error
+            if len(self._briefs) >= _REMEMBERED:
                 self._briefs.clear()
             self._briefs[key] = self._checked(task, answer)
         answer = self._briefs[key]
@@ -115,6 +124,8 @@ class Judge:
         """
         if not isinstance(action, str | Rewrite):
             raise SqlOptError(f"an action is a text or a Rewrite, not {type(action).__name__}")
+        if not isinstance(thorough, bool):
+            raise SqlOptError(f"thorough must be True or False, not {thorough!r}")
         rewrite = action if isinstance(action, Rewrite) else parse_action(action)
         signature = self._signature(task)
         if self._repeats is None:
@@ -135,20 +146,48 @@ class Judge:
             "script": rewrite.script,
             "thorough": thorough,
         }
+        key = (signature, task.query)
+        if self._kills[key] >= _HOPELESS:
+            return self._without_figures(task, rewrite, "unverified", _NO_ROWS)
         try:
-            answer = self._checked(task, self._pool.call(request, task.query))
+            answer = self._checked(task, self._answer(request, _TRIES))
         except WorkerDied as error:
             return self._without_figures(task, rewrite, "crashed", str(error))
         except WorkerOverran as error:
-            return self._after_overrun(task, rewrite, error.phase)
+            if error.phase == "reference" and _SCRIPT not in error.phases:
+                if len(self._kills) >= _REMEMBERED:
+                    self._kills.clear()
+                self._kills[key] += 1
+            return self._after_overrun(task, rewrite, error)
         return self._evaluation(task, rewrite, answer)
 
+    def _answer(self, request: dict[str, Any], tries: int) -> dict[str, Any]:
+        """A worker's answer. One that dies before it has looked at a script has died of something else: another one is
+        asked."""
+        while True:
+            tries -= 1
+            try:
+                return self._pool.call(request, request["query"])
+            except WorkerDied as error:
+                if not tries or _SCRIPT in error.phases or self._pool.closed:
+                    raise
+
     def evaluate_all(self, pairs: Iterable[tuple[Task, str | Rewrite]]) -> Iterator[Evaluation]:
-        """Evaluations in the order of the pairs, as many at a time as there are workers. Reads few pairs ahead."""
+        """Evaluations in the order of the pairs, as many at a time as there are workers. Reads few pairs ahead.
+
+        Raises SqlOptError as `evaluate` does, and for what is no pair of a task and an action.
+        """
+        if not isinstance(pairs, Iterable):
+            raise SqlOptError(f"evaluate_all takes pairs of a task and an action, not {type(pairs).__name__}")
+        return self._evaluated(pairs)
+
+    def _evaluated(self, pairs: Iterable[Any]) -> Iterator[Evaluation]:
         with ThreadPoolExecutor(self.workers) as threads:
             pending: deque[Future[Evaluation]] = deque()
             try:
                 for pair in pairs:
+                    if not isinstance(pair, tuple | list) or len(pair) != 2:
+                        raise SqlOptError(f"a pair is (task, action), not {type(pair).__name__}")
                     pending.append(threads.submit(self.evaluate, *pair))
                     if len(pending) >= _AHEAD * self.workers:
                         yield pending.popleft().result()
@@ -189,13 +228,14 @@ class Judge:
                 values[name] = plan_from_dict(values[name])
         return self._made(task, rewrite, values)
 
-    def _after_overrun(self, task: Task, rewrite: Rewrite, phase: str) -> Evaluation:
-        if phase in ("start", "load"):
+    def _after_overrun(self, task: Task, rewrite: Rewrite, error: WorkerOverran) -> Evaluation:
+        if error.phase in ("start", "load"):
             raise SqlOptError(f"task {task.id}: the worker process did not come to load {task.database} in time")
-        if phase == "reference":
-            reason = "the original's rows could not be had: SQLite could not be interrupted and was killed"
-            return self._without_figures(task, rewrite, "unverified", reason)
-        reason = f"killed: its {phase} phase took longer than allowed and could not be interrupted"
+        if error.phase == "reference" or _SCRIPT not in error.phases:
+            return self._without_figures(task, rewrite, "unverified", _NO_ROWS)
+        reason = f"killed: its {error.phase} phase took longer than allowed and could not be interrupted"
+        if error.phase != _SCRIPT:  # to which the same time is always allowed
+            reason += f" (a timeout above {self.settings.timeout:g} s allows more)"
         return self._without_figures(task, rewrite, "timeout", reason)
 
     def _without_figures(self, task: Task, rewrite: Rewrite, outcome: Outcome, reason: str) -> Evaluation:
@@ -212,4 +252,6 @@ class Judge:
 
 
 def _end(error: WorkerDied | WorkerOverran) -> str:
-    return "died" if isinstance(error, WorkerDied) else f"took too long ({error.phase})"
+    if isinstance(error, WorkerDied):
+        return f"{error}, {_TRIES_TO_PREPARE} times one after the other"
+    return f"the worker took too long ({error.phase})"

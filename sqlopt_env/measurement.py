@@ -7,7 +7,7 @@ from typing import Any
 
 import apsw
 
-from .preparation import Prepared
+from .preparation import Prepared, timed_original
 from .sqlite.copies import Copy
 from .sqlite.index_sets import IndexSet
 from .sqlite.interleaved import interleave
@@ -47,9 +47,14 @@ def measured(
     with clean.budget(seconds), copy.budget(seconds), clean.authorizer.guarded(), copy.authorizer.guarded():
         try:
             if yardstick is not None and prepared.timing is not None:
-                return yardstick.compare(
-                    prepared.timing, lambda: drain(copy.connection, script.query), effort, settings.measure_seconds
+                comparison, prepared.timing = yardstick.compare(
+                    prepared.timing,
+                    lambda: drain(copy.connection, script.query),
+                    effort,
+                    settings.measure_seconds,
+                    lambda: timed_original(clean, prepared, yardstick),
                 )
+                return comparison
             stopped_after = round(prepared.seconds * 1e9)
             return interleave(
                 # An original over its budget is not run again: the time it had is a lower bound.
@@ -62,15 +67,11 @@ def measured(
             raise Refusal("timeout", f"the rewrite runs longer than {settings.timeout:g} s") from None
 
 
-def effort_of_original(prepared: Prepared, settings: Settings) -> float:
-    """What the original took, in CPU nanoseconds or steps; a lower bound where it was stopped."""
-    return prepared.steps if settings.measure == "steps" else prepared.seconds * 1e9
-
-
 def is_hopeless(prepared: Prepared, effort: int, settings: Settings) -> bool:
     """Whether a rewrite that took so much is certainly slower than the original."""
-    least = 0.0 if settings.measure == "steps" else _LONG * 1e9
-    return effort > max(least, _HOPELESS * effort_of_original(prepared, settings))
+    steps = settings.measure == "steps"
+    original = prepared.steps if steps else prepared.seconds * 1e9
+    return effort > max(0.0 if steps else _LONG * 1e9, _HOPELESS * original)
 
 
 def longest(settings: Settings) -> float:

@@ -6,7 +6,7 @@ from functools import partial
 
 import apsw
 
-from .equivalence.compare import Reference
+from .equivalence.compare import Reference, Row
 from .equivalence.determined import suspicious
 from .equivalence.refute import Refuter
 from .equivalence.shape import TableShape
@@ -15,6 +15,7 @@ from .equivalence.twin.disturbance import SIZES, Disturbance, apply, disturbance
 from .equivalence.twin.handles import Step
 from .preparation import INSTANCE_SEED, Nearby, Prepared, changes_with_reading, reference_of, rows_of
 from .sqlite.copies import Copies
+from .sqlite.steps import counting_steps
 from .types import Settings, SqlOptError
 from .workers.host import Allow
 
@@ -74,20 +75,24 @@ class _Stage:
         steps = ([*plan.changes, *plan.planted], plan.losses)
         done: list[Step] = []
         references: list[Reference | None] = []
+        counts: list[int] = []
         with self._copy.transaction():
             if self._prepared.stopped:
                 self._allow("reference", self._seconds)
                 self._copy.build(self._copies.helpful_indexes(self._prepared.script.reads), self._seconds)
             for step in steps:
                 apply(self._copy.connection, step)
-                references.append(self._answer())
+                with counting_steps(self._copy.connection) as count:
+                    rows = self._rows()
+                counts.append(0 if rows is None or self._prepared.stopped else count.steps)
+                references.append(None if rows is None else self._reference(rows))
         for number, step in enumerate(steps):
             done += step
             reference = references[number]
             if reference is not None and self._by_chance(done, reference):
                 references[number] = None
-        rows = next((reference.rows for reference in references if reference is not None), ())
-        return Nearby(steps, (references[0], references[1]), mostly_ascending(rows))
+        seen = next((reference.rows for reference in references if reference is not None), ())
+        return Nearby(steps, (references[0], references[1]), mostly_ascending(seen), (counts[0], counts[1]))
 
     def _by_chance(self, done: list[Step], reference: Reference) -> bool:
         """Whether rows that the changes made equal leave this answer, or its order, to chance."""
@@ -96,12 +101,15 @@ class _Stage:
             return False
         return changes_with_reading(self._copy, script, reference, done, self._seconds, self._allow)
 
-    def _answer(self) -> Reference | None:
-        script = self._prepared.script
+    def _rows(self) -> list[Row] | None:
         self._allow("reference", 2 * self._seconds)
         try:
-            return reference_of(
-                self._copy, script, rows_of(self._copy, script, self._seconds), self._seconds, self._allow
-            )
+            return rows_of(self._copy, self._prepared.script, self._seconds)
+        except (SqlOptError, apsw.InterruptError):
+            return None
+
+    def _reference(self, rows: list[Row]) -> Reference | None:
+        try:
+            return reference_of(self._copy, self._prepared.script, rows, self._seconds, self._allow)
         except (SqlOptError, apsw.InterruptError):
             return None

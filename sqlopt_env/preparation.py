@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import apsw
 
@@ -12,9 +12,10 @@ from .equivalence.compare import Reference, Row, difference_of_chunks
 from .equivalence.determined import suspicious, undetermined
 from .equivalence.pair import Sample
 from .equivalence.reference import reference_for
-from .equivalence.refute import Refuter
+from .equivalence.refute import Refuter, is_always_the_same
 from .equivalence.twin.disturbance import apply
 from .equivalence.twin.handles import Step
+from .equivalence.undecided import Blind
 from .sqlite.copies import Copies, Copy
 from .sqlite.plan import explain
 from .sqlite.script import Refusal, Script, read_script
@@ -46,6 +47,7 @@ class Prepared:
     timing: Timing | None = None
     twin: Reference | None = None  # the original's answer on the database's twin, once it was asked for
     twin_failed: bool = False
+    blind: Blind = field(default_factory=Blind)  # what the samples do not show
     nearby: Nearby | None = None  # the same on the real database, a little changed
 
 
@@ -53,12 +55,14 @@ class Prepared:
 class Nearby:
     """The original's answers on the real database after each of two changes to it; None where it has none in time.
 
-    `ascends`: their rows rather rise than fall.
+    `ascends`: their rows rather rise than fall. `counts`: SQLite's steps that the original took for them, 0 where that
+    tells nothing.
     """
 
     steps: tuple[list[Step], list[Step]]
     references: tuple[Reference | None, Reference | None]
     ascends: bool = True
+    counts: tuple[int, int] = (0, 0)
 
     @property
     def shows_order(self) -> bool:
@@ -86,7 +90,7 @@ def prepare(
 ) -> Prepared:
     """Fetches the rows of the original; one that is over its budget is run again with helpful indexes."""
     script, plan = read_original(copies, refuter, query, settings)
-    allow("reference", settings.timeout)
+    allow("reference", _patience(settings))
     rows: list[Row] | None = None
     start = cpu_clock()
     with counting_steps(copies.clean.connection) as count, suppress(apsw.InterruptError):
@@ -103,7 +107,8 @@ def prepare(
     prepared = Prepared(script, plan, reference, [], rows is None, seconds, max(count.steps, 1))
     first = _timed(copies.clean, prepared, yardstick, allow)
     allow("instances", 2 * settings.timeout)
-    prepared.samples = refuter.samples(script, settings.instances, INSTANCE_SEED, settings.timeout)
+    prepared.samples, undecided = refuter.study(script, settings.instances, INSTANCE_SEED, settings.timeout)
+    prepared.blind = Blind(undecided, is_always_the_same(prepared.samples, prepared.reference))
     second = _timed(copies.clean, prepared, yardstick, allow)
     if yardstick is not None and first is not None and second is not None:
         prepared.timing = yardstick.joined(first, second)
@@ -114,26 +119,36 @@ def _timed(copy: Copy, prepared: Prepared, yardstick: Yardstick | None, allow: A
     """The original in yardsticks; one that was stopped is not run again, and the time it had is a lower bound."""
     if yardstick is None:
         return None
+    if not prepared.stopped:
+        allow("reference", 4 * (BASELINE_SECONDS + 4 * prepared.seconds))
+    with copy.authorizer.guarded():
+        return timed_original(copy, prepared, yardstick)
+
+
+def timed_original(copy: Copy, prepared: Prepared, yardstick: Yardstick) -> Timing:
+    """The original in yardsticks as the machine is now, under the authorizer's guard."""
     taken = round(prepared.seconds * 1e9)
     if prepared.stopped:
         return yardstick.baseline(lambda: taken, taken)
-    seconds = BASELINE_SECONDS + 4 * prepared.seconds
-    allow("reference", 4 * seconds)
-    with copy.authorizer.guarded():
-        return yardstick.baseline(lambda: drain(copy.connection, prepared.script.query), taken)
+    return yardstick.baseline(lambda: drain(copy.connection, prepared.script.query), taken)
 
 
 def reference_on(
     copy: Copy, script: Script, helpful: Sequence[str], settings: Settings, allow: Allow
 ) -> Reference | None:
     """A query's answer on any database, at need with the helpful indexes; None where it cannot be had."""
-    allow("reference", settings.timeout)
+    allow("reference", _patience(settings))
     try:
         return reference_of(copy, script, rows_of(copy, script, settings.timeout), settings.timeout, allow)
     except SqlOptError:
         return None
     except apsw.InterruptError:
         return _with_help(copy, script, helpful, settings.reference_timeout, allow)
+
+
+def _patience(settings: Settings) -> float:
+    """Until an original is killed: inside a sort, SQLite does not see that the budget of a run is over."""
+    return settings.timeout + settings.reference_timeout
 
 
 def _with_help(copy: Copy, script: Script, helpful: Sequence[str], seconds: float, allow: Allow) -> Reference | None:
@@ -195,6 +210,6 @@ def rows_of(copy: Copy, script: Script, seconds: float) -> list[Row]:
 
 def reference_of(copy: Copy, script: Script, rows: list[Row], seconds: float, allow: Allow) -> Reference:
     """The rows with the orders of them that are legal."""
-    allow("reference", seconds)
+    allow("reference", 4 * seconds)  # a sort cannot be interrupted
     with copy.budget(seconds):
         return reference_for(copy, script, rows)

@@ -6,6 +6,7 @@ Frozen records without behaviour beyond turning themselves into JSON and text an
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 Outcome = Literal[
@@ -42,6 +43,10 @@ class Task:
     description: str = ""
     optimization_type: str = ""
     reference: str = ""  # a known good script, where there is one; never shown to a policy
+
+    def __post_init__(self) -> None:
+        if isinstance(self.database, Path):
+            object.__setattr__(self, "database", str(self.database))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
+from sys import maxsize
+from typing import NamedTuple
 
 import apsw
 
@@ -21,6 +23,7 @@ from .sqlite.index_sets import IndexSets
 from .sqlite.script import Refusal, Script
 from .sqlite.snapshot import Signature
 from .sqlite.steps import counting_steps
+from .sqlite.timing import Comparison
 from .sqlite.yardstick import Yardstick
 from .types import Settings
 from .workers.host import Host
@@ -30,7 +33,38 @@ LOAD_SECONDS_PER_GIB = 60.0
 TWIN_SECONDS = 60.0
 TWIN_SEED = 0
 DATABASES_KEPT, TASKS_KEPT, ROWS_KEPT = 2, 64, 1_000_000  # rows of all prepared tasks together
+# A rewrite that small changes make so much slower remembers an answer, and computes it when it finds them.
+_FAR_SLOWER, _LEAST_NANOSECONDS, _LEAST_STEPS, _NOTICED = 4.0, 500_000, 2_000, 1.5
 _SIZES_HELD = 6  # memory that one database takes, in sizes of its file: copies, their indexes, its twin
+
+
+class Effort(NamedTuple):
+    """What one run took: `amount` in CPU nanoseconds, or in steps where these are the measure; and SQLite's steps."""
+
+    amount: int
+    steps: int
+
+
+class Bounds(NamedTuple):
+    """What a run may take: more than `amount` is far slower; more than `noticed`, or other `steps`, is looked at."""
+
+    amount: float
+    noticed: float
+    steps: tuple[int, int]
+
+    def hold(self, taken: Effort) -> bool:
+        return taken.amount <= self.noticed and self.steps[0] <= taken.steps <= self.steps[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A rewrite after small changes to the real database: how its answer differs, or ""; whether it is as slow as if it
+    computed the original's answer besides; its figures there, where it does more than the changes explain.
+    """
+
+    problem: str = ""
+    far_slower: bool = False
+    comparison: Comparison | None = None
 
 
 @dataclass(slots=True)
@@ -110,45 +144,73 @@ class Workbench:
         copy = self.index_sets.get(place.twin, rewrite, settings.timeout).copy
         return difference_on(copy, prepared.twin, rewrite, settings.timeout)
 
-    def difference_nearby(
-        self, copy: Copy, nearby: Nearby, rewrite: Script, host: Host, *, each: bool, slow: float
-    ) -> tuple[str, int]:
-        """How the rewrite's answer differs from the original's after small changes to the real database, or "", and
-        the effort (CPU nanoseconds, or steps) of the slower of its runs. An order by luck is a difference too.
+    def after_changes(
+        self,
+        copy: Copy,
+        prepared: Prepared,
+        rewrite: Script,
+        usual: Effort,
+        host: Host,
+        measured: Callable[[Effort], Comparison] | None = None,
+        *,
+        each: bool,
+    ) -> Changed:
+        """The rewrite after small changes to the real database, which is to be prepared by `nearby`.
 
-        The copy must have the rewrite's indexes. Compares after `each` of the
-        changes, or after all of them. What takes more than `slow` is run again, and the better counts.
+        The copy must have the rewrite's indexes. Compares after `each` of the changes, or after all of them. `usual` is
+        what it takes without them; `measured`, if given, compares it with the original as the copy is then.
         """
-        slowest = 0
-        stages = list(zip(nearby.steps, nearby.references, strict=True))
+        nearby = prepared.nearby
+        assert nearby is not None
+        found = Changed()
+        stages = list(zip(nearby.steps, nearby.references, nearby.counts, strict=True))
         with copy.transaction():
-            for number, (step, reference) in enumerate(stages, 1):
+            for number, (step, reference, count) in enumerate(stages, 1):
                 try:
                     apply(copy.connection, step)
                 except apsw.Error as error:  # of an index over an expression
+                    if reference is None and not isinstance(error, apsw.NoMemError):
+                        return found  # the original has no answer there either: it says nothing
                     raise failure(error) from None
                 if reference is None or (number < len(stages) and not each and stages[-1][1] is not None):
                     continue
-                problem, taken = self._difference_at_once(copy, nearby, reference, rewrite, host, slow)
-                if problem:
-                    return problem, taken
-                slowest = max(slowest, taken)
-        return "", slowest
+                bounds = self._bounds(prepared, usual, count)
+                problem, taken = self._difference_at_once(copy, nearby, reference, rewrite, host, bounds)
+                if problem or taken.amount > bounds.amount:
+                    return Changed(problem, taken.amount > bounds.amount)
+                if measured is not None and not bounds.hold(taken):
+                    now = measured(taken)
+                    if found.comparison is None or now.speedup < found.comparison.speedup:
+                        found = Changed(comparison=now)
+        return found
+
+    def _bounds(self, prepared: Prepared, usual: Effort, count: int) -> Bounds:
+        """What the rewrite may take after changes, where the original takes `count` steps."""
+        steps = self._settings.measure == "steps"
+        original = prepared.steps if steps else prepared.seconds * 1e9
+        # Far slower than before, or as if it computed the original's answer besides.
+        amount = min(_FAR_SLOWER * usual.amount, usual.amount + original / 2)
+        amount = max(amount, usual.amount + (_LEAST_STEPS if steps else _LEAST_NANOSECONDS))
+        noticed = _NOTICED * usual.amount + (_LEAST_STEPS if steps else _LEAST_NANOSECONDS) / 5
+        # More rows in the answer cost the original more steps as well.
+        by_data = abs(count - prepared.steps) if count else maxsize
+        around = usual.steps // 10 + by_data + _LEAST_STEPS // 4
+        return Bounds(amount, min(amount, noticed), (usual.steps - around, usual.steps + around))
 
     def _difference_at_once(
-        self, copy: Copy, nearby: Nearby, reference: Reference, rewrite: Script, host: Host, slow: float
-    ) -> tuple[str, int]:
-        """Rows and order in one run: as it is written, a rewrite is run only where that finds something."""
+        self, copy: Copy, nearby: Nearby, reference: Reference, rewrite: Script, host: Host, bounds: Bounds
+    ) -> tuple[str, Effort]:
+        """Rows and order in one run: as it is written, a rewrite is run only where that finds something.
+
+        Raises Refusal where its order cannot be looked at.
+        """
         seconds = self._settings.timeout
         ordered = in_an_order_of_its_own(reference, rewrite, descending=nearby.ascends)
         luck = ""
         if ordered is not None:
             host("order", seconds)
-            try:
-                luck, taken = self.difference_with_effort(copy, reference, ordered)
-            except Refusal:  # the longer sort may be too long
-                taken = sys.maxsize
-            if not luck and taken <= slow:
+            luck, taken = self.luck(copy, reference, ordered)
+            if not luck and bounds.hold(taken):
                 return "", taken
         host("nearby", seconds)
         problem, taken = self.difference_with_effort(copy, reference, rewrite)
@@ -156,18 +218,28 @@ class Workbench:
             return f"after small changes to the real database, {problem}", taken
         if luck:
             return LESS_ORDER, taken
-        if taken > slow:
+        if not bounds.hold(taken):
             host("nearby", seconds)
-            taken = min(taken, self.difference_with_effort(copy, reference, rewrite)[1])
+            again = self.difference_with_effort(copy, reference, rewrite)[1]
+            taken = min(taken, again)
         return "", taken
 
-    def difference_with_effort(self, copy: Copy, reference: Reference, rewrite: Script) -> tuple[str, int]:
-        """How the rewrite's answer differs from a known one, or "", and the CPU nanoseconds or steps that it took."""
-        if self._settings.measure != "steps":
-            return difference_on(copy, reference, rewrite, self._settings.timeout), copy.seen
+    def luck(self, copy: Copy, reference: Reference, ordered: Script) -> tuple[str, Effort]:
+        """How a rewrite in an order of its own differs, and its effort. Raises Refusal where that cannot be seen."""
+        try:
+            return self.difference_with_effort(copy, reference, ordered)
+        except Refusal as refusal:
+            reason = f"whether its ORDER BY asks for the order of its rows could not be seen: {refusal.reason}"
+            raise Refusal("unverified", reason) from None
+
+    def difference_with_effort(
+        self, copy: Copy, reference: Reference, rewrite: Script, seconds: float | None = None
+    ) -> tuple[str, Effort]:
+        """How the rewrite's answer differs from a known one, or "", and what it took; it may take `timeout`."""
         with counting_steps(copy.connection) as count:
-            problem = difference_on(copy, reference, rewrite, self._settings.timeout)
-        return problem, max(count.steps, 1)
+            problem = difference_on(copy, reference, rewrite, seconds or self._settings.timeout)
+        steps = max(count.steps, 1)
+        return problem, Effort(steps if self._settings.measure == "steps" else copy.seen, steps)
 
     def nearby(self, place: Place, prepared: Prepared, host: Host) -> Nearby:
         """The original's answers on the real database, a little changed."""

@@ -192,6 +192,23 @@ def test_a_vector_environment_answers_every_action_while_its_processes_are_kille
         assert all(answer.is_right() for _ in range(5) for answer in step())
 
 
+def test_new_tasks_are_prepared_and_judged_while_their_workers_are_killed(chaos: Chaos, tasks: list[Task]) -> None:
+    """Every original is a new one, which takes most of the time: a worker that dies at that costs no rewrite."""
+    answers: list[Evaluation] = []
+    with Judge(workers=2, measure="steps") as judge, chaos.raging(judge):
+        deadline = time.monotonic() + SECONDS
+        for number in count():
+            if time.monotonic() > deadline:
+                break
+            task = Task(f"new-{number}", tasks[0].database, f"{QUERIES['people']} AND id <> {number}")
+            assert judge.prepare(task).columns == 2
+            answers.append(judge.evaluate(task, "SELECT 1"))
+    assert chaos.killed["worker"] >= 3
+    assert {answer.outcome for answer in answers} <= {"refuted", "crashed"}
+    assert sum(answer.outcome == "crashed" for answer in answers) <= len(answers) // 10
+    assert len(answers) >= 20
+
+
 def test_environments_in_threads_get_their_own_answers_while_processes_are_killed(
     chaos: Chaos, tasks: list[Task]
 ) -> None:

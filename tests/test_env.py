@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,7 +106,15 @@ def test_misuse_is_said_in_one_sentence(judge: Judge) -> None:
         env.step("SELECT 1")
     with pytest.raises(SqlOptError, match="there is no task 'x'; the tasks are: city, newest"):
         env.reset(options={"task": "x"})
-    env.reset(seed=0)
+    for options, sentence in (
+        ("x", "options must be a dict .* not str"),
+        ({"tsk": "city"}, "unknown option 'tsk'; the options of reset are: task"),
+        ({"task": CITY}, "the option task is the id of a task: 'city' in place of the Task itself$"),
+        ({"task": 5}, "must be the id of a task, not int"),
+    ):
+        with pytest.raises(SqlOptError, match=sentence):
+            env.reset(options=options)  # type: ignore[arg-type]
+    env.reset(seed=0, options={})
     with pytest.raises(SqlOptError, match="an action is a text, not int"):
         env.step(5)  # type: ignore[arg-type]
     env.step("SELECT 1")
@@ -112,12 +122,24 @@ def test_misuse_is_said_in_one_sentence(judge: Judge) -> None:
         env.step("SELECT 1")
     for arguments, sentence in (
         ({"max_turns": 0}, "max_turns"),
+        ({"max_turns": True}, "max_turns"),
         ({"render_mode": "gif"}, "render_mode"),
         ({"reward": "gold"}, "unknown reward"),
         ({"timeout": 1.0}, "give settings to the judge"),
     ):
         with pytest.raises(SqlOptError, match=sentence):
-            SQLOptimizeEnv(TASKS, judge=judge, **arguments)  # type: ignore[arg-type]
+            SQLOptimizeEnv(TASKS, judge=judge, **arguments)
+
+
+@pytest.mark.parametrize("make", [gym.make, gym.make_vec])
+def test_what_is_no_judge_is_named(make: Any) -> None:
+    with pytest.raises(SqlOptError, match="judge must be a Judge, not str"):
+        make("SQLOptimize-v0", judge="x")
+
+
+def test_the_package_runs_as_a_program() -> None:
+    done = subprocess.run([sys.executable, "-m", "sqlopt_env", "--help"], capture_output=True, text=True, check=True)
+    assert "verify" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,14 @@ import apsw
 import pytest
 
 from sqlopt_env import Judge, Rewrite, Task, load_tasks
+from sqlopt_env.databases import database_path
+from sqlopt_env.repeats import Key, Repeats
+from sqlopt_env.sqlite.authorizer import Authorizer
+from sqlopt_env.sqlite.connection import blank_copy
+from sqlopt_env.sqlite.script import read_script
+from sqlopt_env.sqlite.snapshot import Signature
 from sqlopt_env.sqlite.words import plain_text
+from sqlopt_env.types import Settings
 
 TASK = Task("sums", "shop", "SELECT user_id, sum(amount) FROM orders WHERE product = 'tablet' GROUP BY user_id")
 INDEX = "CREATE INDEX i ON orders (product, user_id, amount); "
@@ -134,10 +141,72 @@ def test_repeats_end_when_the_database_changes(database: Callable[..., str]) -> 
         ("SELECT a b", "SELECT ab"),
         ("SELECT a/**/b", "SELECT ab"),
         ("SELECT 'x' 'y'", "SELECT 'x''y'"),
+        ("SELECT 439ORDER BY 1", "SELECT 439 ORDER BY 1"),
+        ("SELECT 1 /*", "SELECT 1"),
+        ("SELECT\v1", "SELECT 1"),
+        ("SELECT a\ufeffb", "SELECT a b"),
+        ("SELECT ?1", "SELECT ? 1"),
+        ("SELECT 'x; ", "SELECT 'x"),
     ],
 )
 def test_scripts_that_sqlite_reads_otherwise_are_no_repeats(one: str, other: str) -> None:
     assert plain_text(one) != plain_text(other)
+
+
+def key(script: str, script_bytes: int = Settings().script_bytes) -> Key:
+    return Repeats(script_bytes).key(Signature.of(database_path("shop")), TASK, Rewrite(script), False)
+
+
+GOOD = INDEX + TASK.query
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (GOOD, f"{GOOD} /*"),
+        (GOOD, f"{GOOD} /* \0 */"),
+        (GOOD, f"{GOOD} /* \ud800 */"),
+        (GOOD, f"{GOOD} /*{'x' * 2**16}*/"),
+        (GOOD, f"{GOOD} /*{'ö' * 2**15}*/"),  # of bytes, not of characters
+        ("SELECT 439 ORDER BY 1", "SELECT 439ORDER BY 1"),
+        # A column without a name is called as it is written.
+        ('SELECT "1 + 1" FROM (SELECT 1 + 1)', 'SELECT "1 + 1" FROM (SELECT 1+1)'),
+        ("SELECT x.'1+1' FROM (SELECT 1+1) AS x", "SELECT x.'1+1' FROM (SELECT 1 + 1) AS x"),
+        ("SELECT 1 FROM (SELECT 1+1) JOIN (SELECT 1+1) USING ('1+1')",
+         "SELECT 1 FROM (SELECT 1+1) JOIN (SELECT 1 + 1) USING ('1+1')"),
+        ("SELECT 1 FROM (SELECT 1+2) NATURAL JOIN (SELECT 1+2)",
+         "SELECT 1 FROM (SELECT 1+2) NATURAL JOIN (SELECT 1 + 2)"),
+    ],
+)  # fmt: skip
+def test_scripts_that_may_be_judged_otherwise_have_other_keys(one: str, other: str) -> None:
+    assert key(one) != key(other)
+    assert key(one) == key(one)
+
+
+def test_a_script_beyond_the_allowed_bytes_is_no_repeat_of_a_shorter_one() -> None:
+    longer = f"{GOOD} /* {'x' * 100} */"
+    assert key(GOOD, len(GOOD) + 50) != key(longer, len(GOOD) + 50)
+    assert key(GOOD, len(longer)) == key(longer, len(longer))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("i ON orders (user_id) WHERE product <> 'i'", "j ON orders (user_id) WHERE product <> 'i'", True),
+        (""" "a""z" ON orders (user_id) WHERE product <> 'a"z'""",
+         """ "a""z" ON orders (user_id) WHERE product <> ''""", False),
+        ("[o] ON orders (user_id + 1)", '" ON " /* ON */ ON orders (user_id + 1)', True),
+        ("r ON orders (user_id + 1)", "r ON orders (user_id + 2)", False),
+    ],
+)  # fmt: skip
+def test_indexes_are_the_same_where_all_but_their_names_is(one: str, other: str, same: bool) -> None:
+    with apsw.Connection(str(database_path("shop")), flags=apsw.SQLITE_OPEN_READONLY) as connection:
+        blank = blank_copy(connection)
+    authorizer = Authorizer(blank)
+    first, second = (
+        read_script(blank, authorizer, f"CREATE INDEX {index}; {TASK.query}", Settings()) for index in (one, other)
+    )
+    assert (first.index_key == second.index_key) is same
 
 
 def test_comments_and_spaces_make_no_other_script() -> None:

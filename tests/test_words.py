@@ -30,6 +30,24 @@ PIECES = st.sampled_from(
             "a$1",
         ),
         *("+", "-", "||", "->>", "<<", "<=", "<>", "!=", "==", "=", ",", "(", ")", ".", "*", "/", "%", "~", "|", "&"),
+        *(
+            "439ORDER",
+            "0x1",
+            "0xg",
+            "1e",
+            "1e+5",
+            "1._5",
+            "x'4'",
+            "\ufeff",
+            "\v",
+            "/*",
+            "/*/",
+            "*/",
+            "--",
+            "!",
+            "<",
+            ">",
+        ),
         *(" ", "\n", "\t", "-- x\n", "/* y */", "/**/", "SELECT", "order", "by", "LIMIT"),
     ]
 )
@@ -48,6 +66,16 @@ PIECES = st.sampled_from(
         ),
         ("größe$2 /* 'no' */ -- end", [("name", "größe$2")]),
         ("x /* never closed", [("name", "x")]),
+        ("x /*", [("name", "x"), ("sign", "/"), ("sign", "*")]),
+        ("x /*/ y", [("name", "x")]),
+        ("x/**/y", [("name", "x"), ("name", "y")]),
+        ("\ufeffLIMIT\ufeff \ufeff77777", [("name", "LIMIT\ufeff"), ("number", "77777")]),
+        ("a \vb\v", [("name", "a"), ("name", "b"), ("other", "\v")]),
+        ("439ORDER 1e5x 0x1g 0x_1 1.a", [("other", text) for text in ("439ORDER", "1e5x", "0x1g", "0x_1", "1.a")]),
+        ("1..2 1.e5", [("number", "1."), ("number", ".2"), ("number", "1.e5")]),
+        ("x'414' 'a''b", [("other", "x'414'"), ("other", "'a''b")]),
+        ("?1 :a @b $c !", [("other", text) for text in ("?1", ":a", "@b", "$c", "!")]),
+        ("<> !=||| ==>>", [("sign", text) for text in ("<>", "!=", "||", "|", "==", ">>")]),
         ("'--' \"/*\" */", [("text", "--"), ("quoted", "/*"), ("sign", "*"), ("sign", "/")]),
     ],
 )
@@ -78,6 +106,12 @@ def test_words_one_space_apart_mean_the_same_to_sqlite(text: str) -> None:
         assert compiled(plain_text(statement)) == before
 
 
+@pytest.mark.parametrize("statement", ["SELECT 439ORDER", "SELECT 1 /*", "SELECT x'1'", "SELECT 'a", "SELECT a\v"])
+def test_what_sqlite_cannot_cut_is_no_other_words(statement: str) -> None:
+    assert compiled(statement).endswith("Error")
+    assert any(word.kind == "other" for word in words(statement)) or plain_text(statement) == "SELECT 1 / *"
+
+
 @given(st.text(max_size=60))
 def test_any_text_can_be_cut(text: str) -> None:
     ends = 0
@@ -86,7 +120,10 @@ def test_any_text_can_be_cut(text: str) -> None:
         ends = word.end
 
 
-@pytest.mark.parametrize("piece", ["[", "'", '"', "`", "/*", "--", "x'", "''\"", "(", "1e", "0x", "$"])
+@pytest.mark.parametrize(
+    "piece",
+    ["[", "'", '"', "`", "/*", "--", "x'", "''\"", "(", "1e", "0x", "$", "\ufeff", "1x", "0x1_", " \v", "1.", "/*/"],
+)
 def test_what_is_never_closed_does_not_take_the_square_of_its_length(piece: str) -> None:
     def cost(count: int) -> float:
         text = piece * count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import islice
 
@@ -18,6 +18,7 @@ from .reference import reference_for
 from .shape import TableShape, read_shape
 
 _STEPS_A_TICK = 4000  # virtual-machine steps between two looks at the clock
+PROBE = "sqlopt_probe"  # a function in queries that are watched
 # What one query may take on an instance, in steps, so that it is the same on every machine: a second or less.
 MOST_STEPS = 8_000_000
 
@@ -36,6 +37,7 @@ class Arena:
         self.tables = tables if tables is not None else read_shape(copy.connection)
         self._inserts = {table.name: _insert(table) for table in self.tables}
         self._deadline = 0.0
+        self.note: Callable[..., apsw.SQLiteValue] | None = None  # what is called where a query has a probe
         self.refusal: apsw.Error | None = None  # of the last row that a constraint or an index refused
         self._reversed = False
 
@@ -48,6 +50,12 @@ class Arena:
             copy.close()
             raise
         return Arena(copy, self.tables)
+
+    def watch(self, note: Callable[..., apsw.SQLiteValue]) -> None:
+        """From now on the function PROBE is this one. (SQLite hears of it once: it compiles all statements again.)"""
+        if self.note is None:
+            self._connection.create_scalar_function(PROBE, lambda *a: self.note(*a) if self.note else None)
+        self.note = note
 
     @contextmanager
     def within(self, deadline: float) -> Iterator[None]:

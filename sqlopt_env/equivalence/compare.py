@@ -10,7 +10,7 @@ from __future__ import annotations
 import marshal
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isclose
 from typing import TypeAlias
@@ -20,6 +20,7 @@ Row: TypeAlias = tuple[Value, ...]
 
 RELATIVE = 1e-9
 MATCHED_EXHAUSTIVELY = 400  # rows of one pool that differ in floats alone are paired off to the full up to this many
+_LOOKED_AT = 100  # free rows that each row of a larger pool looks at
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,15 +141,20 @@ def _has_float(row: Row) -> bool:
 
 def _nearly(spare: list[Row], unmatched: list[Row], all_of_it: bool) -> str:
     """Pairs rows that differ only by the tolerance of their floats."""
-    floats = {i for row in (*spare, *unmatched) for i, value in enumerate(row) if isinstance(value, float)}
+    columns: dict[int, list[Value]] = {}
+    for row in (*spare, *unmatched):
+        for i, value in enumerate(row):
+            columns.setdefault(i, []).append(value)
+    runs = {i: _Runs(values) for i, values in columns.items() if float in map(type, values)}
     pools: dict[bytes, list[Row]] = {}
     for row in spare:
-        pools.setdefault(_shape(row, floats), []).append(row)
+        pools.setdefault(_cell(row, runs), []).append(row)
     wanted: dict[bytes, list[Row]] = {}
     for row in unmatched:
-        wanted.setdefault(_shape(row, floats), []).append(row)
-    for shape, rows in wanted.items():
-        lonely = _unpaired(rows, pools.get(shape, []), min(floats))
+        wanted.setdefault(_cell(row, runs), []).append(row)
+    for cell, rows in wanted.items():
+        loose = [i for i, column in runs.items() if i < len(rows[0]) and column.is_loose(rows[0][i])]
+        lonely = _unpaired(rows, pools.get(cell, []), loose)
         if lonely is not None:
             return f"the rewrite returns the row {shown(lonely)}, which the original does not"
     if all_of_it and len(unmatched) != len(spare):
@@ -156,35 +162,86 @@ def _nearly(spare: list[Row], unmatched: list[Row], all_of_it: bool) -> str:
     return ""
 
 
-def _shape(row: Row, floats: set[int]) -> bytes:
-    """What rows within tolerance of each other share: all but the numbers in the columns that hold floats."""
-    parts = ("#" if i in floats and isinstance(v, float | int) else (v, 0) for i, v in enumerate(row))
-    return marshal.dumps(tuple(parts), 2)
+class _Runs:
+    """The floats of one column in runs: sorted, each is within tolerance of the one before it.
+
+    Floats of two runs are never the same. Those of one run always are, but where it is `loose`: where so many lie so
+    near that the first and the last are not, or where there is a whole number among them, which has no tolerance.
+    """
+
+    def __init__(self, values: list[Value]) -> None:
+        self._numbers: dict[float, int] = {}
+        self._loose: set[int] = set()
+        number, first, last = -1, inf, inf
+        for value in sorted({value for value in values if isinstance(value, float)}):
+            if number < 0 or not same_value(last, value):
+                number, first = number + 1, value
+            elif not same_value(first, value):
+                self._loose.add(number)
+            self._numbers[value] = number
+            last = value
+        sizes = Counter(self._numbers.values())
+        whole = {self._numbers[value] for value in values if isinstance(value, int) and value in self._numbers}
+        self._loose |= {number for number in whole if sizes[number] > 1}
+
+    def of(self, value: Value) -> int | None:
+        return self._numbers.get(value) if isinstance(value, int | float) else None
+
+    def is_loose(self, value: Value) -> bool:
+        return self.of(value) in self._loose
 
 
-def _unpaired(rows: list[Row], pool: list[Row], column: int) -> Row | None:
-    """A row that finds no partner of its own in the pool, or None. `column` is the first that holds floats.
+def _cell(row: Row, runs: Mapping[int, _Runs]) -> bytes:
+    """What rows within tolerance of each other share: the runs of their floats, and all else as it is."""
+    found = ((runs[i].of(value) if i in runs else None, value) for i, value in enumerate(row))
+    return marshal.dumps(tuple((value, 0) if number is None else number for number, value in found), 2)
 
-    Small pools are matched to the full (Kuhn's augmenting paths); in large ones each row takes the first free partner
-    whose value in `column` is near.
+
+def _unpaired(rows: list[Row], pool: list[Row], loose: Sequence[int]) -> Row | None:
+    """A row that finds no partner of its own in the pool, or None; all are of one cell.
+
+    Where no column is loose, counting is enough, and with a single one, taking both sides in its order. With more,
+    small pools are matched to the full, and in large ones each row takes the first free partner that is near.
     """
     if len(rows) > len(pool):
         return rows[-1]
-    pool = sorted(pool, key=lambda row: _number(row[column]))
-    values = [_number(row[column]) for row in pool]
+    if not loose:
+        return None
+    column = loose[0]
+    rows = sorted(rows, key=lambda row: _numbers(row, loose))
+    pool = sorted(pool, key=lambda row: _numbers(row, loose))
+    if len(loose) == 1 and all(isinstance(row[column], float) for row in (*rows, *pool)):
+        return _unpaired_in_order(rows, pool, column)
+    if len(pool) <= MATCHED_EXHAUSTIVELY:
+        return _unpaired_at_best(rows, pool)
+    return _unpaired_nearby(rows, pool, column)
+
+
+def _unpaired_in_order(rows: list[Row], pool: list[Row], column: int) -> Row | None:
+    """Where one column of floats decides: what is too small for a row is too small for all that come after it."""
+    candidates = iter(pool)
+    for row in rows:
+        value = _numbers(row, (column,))
+        for candidate in candidates:
+            if same_value(candidate[column], row[column]):
+                break
+            if _numbers(candidate, (column,)) > value:
+                return row
+        else:
+            return row
+    return None
+
+
+def _unpaired_at_best(rows: list[Row], pool: list[Row]) -> Row | None:
+    """By Kuhn's augmenting paths: a row is without a partner only where all cannot have one."""
     partner: dict[int, int] = {}
 
-    def near(row: Row) -> range:
-        value = _number(row[column])
-        margin = abs(value) * 2 * RELATIVE if abs(value) < inf else 0.0
-        return range(bisect_left(values, value - margin), bisect_right(values, value + margin))
-
     def place(i: int, seen: set[int]) -> bool:
-        for j in near(rows[i]):
-            if j in seen or not _same(rows[i], pool[j]):
+        for j, candidate in enumerate(pool):
+            if j in seen or not _same(rows[i], candidate):
                 continue
             seen.add(j)
-            if j not in partner or (len(pool) <= MATCHED_EXHAUSTIVELY and place(partner[j], seen)):
+            if j not in partner or place(partner[j], seen):
                 partner[j] = i
                 return True
         return False
@@ -192,11 +249,37 @@ def _unpaired(rows: list[Row], pool: list[Row], column: int) -> Row | None:
     return next((row for i, row in enumerate(rows) if not place(i, set())), None)
 
 
-def _number(value: Value) -> float:
-    """What rows of one pool are sorted by; what is no number is the same in all of them."""
-    if isinstance(value, int):
-        return float(value) if abs(value) < 2**1000 else inf
-    return value if isinstance(value, float) else 0.0
+def _unpaired_nearby(rows: list[Row], pool: list[Row], column: int) -> Row | None:
+    """Each row looks at a few that are still free and whose value in `column` is near."""
+    values = [_numbers(row, (column,))[0] for row in pool]
+    onward = list(range(len(pool) + 1))  # from each place, towards the next one that is free
+
+    def free(j: int) -> int:
+        while onward[j] != j:
+            onward[j] = onward[onward[j]]
+            j = onward[j]
+        return j
+
+    for row in rows:
+        (value,) = _numbers(row, (column,))
+        margin = abs(value) * 2 * RELATIVE
+        j, end = free(bisect_left(values, value - margin)), bisect_right(values, value + margin)
+        for _ in range(_LOOKED_AT):
+            if j >= end:
+                return row
+            if _same(row, pool[j]):
+                onward[j] = j + 1
+                break
+            j = free(j + 1)
+        else:
+            return row
+    return None
+
+
+def _numbers(row: Row, columns: Sequence[int]) -> tuple[int | float, ...]:
+    """What the row holds in columns that hold numbers."""
+    found = (row[column] for column in columns)
+    return tuple(value for value in found if isinstance(value, int | float))
 
 
 def _same(one: Row, other: Row) -> bool:

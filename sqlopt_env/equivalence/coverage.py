@@ -2,11 +2,14 @@
 
 The queries are run a second time with a probe around each of their conditions: a function that notes the truth value
 and hands it on. The probed queries decide nothing.
+
+SQLite leaves out what no longer matters: of `x > 10 AND x > 5` the second part is never false. Where a query is watched
+`eagerly`, both sides of each AND and OR are computed on every row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import apsw
@@ -14,12 +17,13 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from ..sqlite.script import Refusal
-from .arena import Arena
+from .arena import PROBE, Arena
 from .instances.literals import LARGEST_LIMIT
 from .parsing import parsed
 
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Is, exp.In, exp.Between, exp.Like, exp.Glob)
-_PROBE = "sqlopt_probe"
+_MOST_ROWS = 5000
+_BOTH, _EITHER = -1, -2  # what a probe may be in the place of: AND, OR
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +39,22 @@ class _Branch:
 class Coverage:
     """Branches of some queries, and which of them have been reached on the arena's instances."""
 
-    def __init__(self, arena: Arena, queries: Sequence[str]) -> None:
+    def __init__(
+        self,
+        arena: Arena,
+        queries: Sequence[str],
+        *,
+        wanted: Callable[[exp.Expr], bool] | None = None,
+        eagerly: bool = False,
+    ) -> None:
+        """With `wanted`, these conditions alone are watched, but comparisons wherever they stand."""
         self._arena = arena
+        self._wanted, self._eagerly = wanted, eagerly
         self._branches: list[_Branch] = []
         self._reached: set[int] = set()
+        self._nodes: list[exp.Expr] = []  # the conditions, without probes
         self._probed: list[str] = []
-        arena.copy.connection.create_scalar_function(_PROBE, self._note, 2)
+        self.has_run = False
         for i, query in enumerate(queries):
             self._probed.append(self._with_probes(i, query))
 
@@ -54,15 +68,33 @@ class Coverage:
 
     def observe(self) -> None:
         """Runs the probed queries on the instance that the arena holds."""
-        if len(self._reached) == len(self._branches):
+        if self.is_complete:
             return
-        with self._arena.copy.authorizer.allowing(_PROBE):
+        self._arena.watch(self._note)
+        with self._arena.copy.authorizer.allowing(PROBE):
             for i, query in enumerate(self._probed):
                 try:
-                    any_row = bool(query) and self._arena.rows(query, 1) != []
+                    most = 1 if self._wanted is None else _MOST_ROWS
+                    any_row = bool(query) and self._arena.rows(query, most) != []
                 except (apsw.Error, Refusal, UnicodeDecodeError):
                     continue
+                self.has_run = True
                 self._reach(i, any_row)
+
+    @property
+    def is_readable(self) -> bool:
+        return all(self._probed)
+
+    @property
+    def is_complete(self) -> bool:
+        return len(self._reached) == len(self._branches)
+
+    @property
+    def undecided(self) -> list[tuple[exp.Expr, bool, bool]]:
+        """The conditions that were not both true and not true, in the order of the query: whether each was true, and
+        whether it was not."""
+        states = ((i, i in self._reached, i + 1 in self._reached) for i in range(0, len(self._nodes) * 2, 2))
+        return [(self._nodes[i // 2], met, missed) for i, met, missed in states if not (met and missed)]
 
     def never_switched(self) -> str:
         """A condition on the whole database, or with a large number, that only the last query has and that never
@@ -75,8 +107,10 @@ class Coverage:
         return ""
 
     def _note(self, *arguments: apsw.SQLiteValue) -> apsw.SQLiteValue:
-        place, value = arguments
+        place, value, *others = arguments
         assert isinstance(place, int)
+        if place < 0:
+            return _joined(place, value, *others)
         self._reached.add(place if _is_true(value) else place + 1)
         return value
 
@@ -93,13 +127,24 @@ class Coverage:
         tree = tree.copy()
         try:
             conditions = list({id(node): node for node in _conditions(tree)}.values())
+            if self._wanted is not None:
+                conditions = list(all_conditions(tree))
             for node in conditions:
-                place = len(self._branches)
-                sql, switch = _without_probes(node), _is_switch(node)
+                place, bare = len(self._branches), _without_probes(node)
+                if self._wanted is not None and not self._wanted(bare):
+                    continue
+                sql, switch = str(bare.sql(dialect="sqlite")), _is_switch(node)
+                self._nodes.append(bare)
                 self._branches += [_Branch(number, sql, met, switch) for met in (True, False)]
-                probe = exp.Anonymous(this=_PROBE, expressions=[exp.Literal.number(place), node.copy()])
+                probe = exp.Anonymous(this=PROBE, expressions=[exp.Literal.number(place), node.copy()])
                 node.replace(probe)
-            self._branches += [_Branch(number, "", met, False) for met in (True, False)]
+            if self._wanted is None:
+                self._branches += [_Branch(number, "", met, False) for met in (True, False)]
+            if self._eagerly:
+                for joint in reversed(list(tree.find_all(exp.And, exp.Or))):
+                    kind = exp.Literal.number(_BOTH if isinstance(joint, exp.And) else _EITHER)
+                    sides = [joint.left.copy(), joint.right.copy()]
+                    joint.replace(exp.Anonymous(this=PROBE, expressions=[kind, *sides]))
             return tree.sql(dialect="sqlite")
         except (SqlglotError, RecursionError):
             return ""
@@ -142,9 +187,41 @@ def _is_switch(condition: exp.Expr) -> bool:
     return False
 
 
-def _without_probes(condition: exp.Expr) -> str:
-    bare: exp.Expr = condition.transform(lambda node: node.expressions[1] if node.name == _PROBE else node)
-    return str(bare.sql(dialect="sqlite"))
+def all_conditions(tree: exp.Expr) -> Iterator[exp.Expr]:
+    """The conditions and every comparison beside them, wherever it stands: inner ones first. Changes the tree: what
+    compares without saying so says it, and indexes are no longer named."""
+    for node in list(tree.find_all(exp.Nullif, exp.Case)):
+        _spell_out(node)
+    for table in tree.find_all(exp.Table):
+        table.set("indexed", None)
+    wanted = {id(node) for node in _conditions(tree)}
+    for compared in tree.find_all(*_COMPARISONS, exp.NullSafeEQ, exp.NullSafeNEQ):
+        wanted.add(id(compared.parent if isinstance(compared.parent, exp.Escape) else compared))
+    yield from [node for node in tree.walk(bfs=False) if id(node) in wanted][::-1]
+
+
+def _spell_out(node: exp.Expr) -> None:
+    """CASE x WHEN y and nullif(x, y) as CASE WHEN x = y."""
+    if isinstance(node, exp.Nullif):
+        same = exp.EQ(this=exp.Paren(this=node.this.copy()), expression=exp.Paren(this=node.expression.copy()))
+        node.replace(exp.Case(ifs=[exp.If(this=same, true=exp.Null())], default=node.this.copy()))
+    elif node.this is not None:
+        for branch in node.args["ifs"]:
+            compared = exp.Paren(this=node.this.copy())
+            branch.set("this", exp.EQ(this=compared, expression=exp.Paren(this=branch.this.copy())))
+        node.set("this", None)
+
+
+def _without_probes(condition: exp.Expr) -> exp.Expr:
+    bare: exp.Expr = condition.transform(lambda node: node.expressions[1] if node.name == PROBE else node)
+    return bare
+
+
+def _joined(place: int, one: apsw.SQLiteValue, other: apsw.SQLiteValue) -> apsw.SQLiteValue:
+    """AND and OR in three-valued logic, of values that are both computed."""
+    truths = [None if value is None else _is_true(value) for value in (one, other)]
+    ends = place == _EITHER  # the truth value that one side alone brings about
+    return ends if ends in truths else None if None in truths else not ends
 
 
 def _is_true(value: apsw.SQLiteValue) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -17,6 +17,7 @@ from .compare import Reference, Row, difference
 from .coverage import Coverage
 from .determined import suspicious
 from .instances import Rows
+from .instances.constants import OTHER_DAY
 from .tiebreak import tie_broken
 from .witness import MOST_SHOWN
 
@@ -24,7 +25,6 @@ from .witness import MOST_SHOWN
 Ties: TypeAlias = bool | None
 
 _FAILURES = (apsw.Error, Refusal, UnicodeDecodeError)  # of a query on some rows
-_OTHER_DAY = 200.37  # days from the usual one
 _MOST_ROWS = 5000  # of the rewrite's that are compared with an original's other answers
 
 
@@ -118,6 +118,13 @@ class Pair:
             return None
         return Sample(accepted, reference, backwards)
 
+    def watch(self, rows: Rows, backwards: bool, *coverages: Callable[[], None]) -> None:
+        """Shows these rows to whatever watches them."""
+        self._read(backwards, self._plain)
+        with self._plain.holding(rows):
+            for observe in coverages:
+                observe()
+
     def told_apart(self, sample: Sample, mutants: list[str]) -> frozenset[int]:
         """Which of these queries give another answer than the original's."""
         self._read(sample.backwards, self._plain)
@@ -140,7 +147,7 @@ class Pair:
 
     def _read(self, backwards: bool, *arenas: Arena) -> None:
         """Forwards on the usual day, backwards on another: what is said of today must hold then too."""
-        set_clock(_OTHER_DAY if backwards else 0.0)
+        set_clock(OTHER_DAY if backwards else 0.0)
         for arena in arenas:
             arena.read_backwards(backwards)
 

@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from ..sqlite.copies import Copy
 from ..sqlite.script import Script
+from ..sqlite.words import plain_text
 from .arena import Arena, OutOfTime
-from .compare import Value
+from .compare import Reference, Value
 from .coverage import Coverage
 from .distil import distilled
 from .instances import Instances, Rows
-from .instances.novelty import novel_comparisons
+from .instances.novelty import novel_comparisons, novel_values
 from .instances.planting import Planting
 from .instances.scenario import Sieve
 from .mistakes import mistakes
 from .pair import Case, Pair, Sample, Ties
+from .proof import prove
 from .smallest import made_small
+from .undecided import ALWAYS_THE_SAME, Blind, Deciding, brought_conditions, left_out, unproved
 from .witness import Witness
 
 _OBSERVED = 24  # instances on which the coverage is measured, and then on some: most branches are reached at once
 _CANDIDATES = 4  # of so many instances, one is kept with a task
 _MOST_MISTAKES = 40
 _INDEX_SETS_KEPT, _PLANTED_KEPT = 32, 64
+_DOUBTS_KEPT = 256
+_DECIDING_SECONDS, _MOST_DECIDING = 0.05, 200  # looking for instances that decide the original's conditions
+_SMALL = 40  # rows: what is watched is slow, so small instances come first
+_WATCHED_SEED = 1
 _SAME_DIRECTION = 8  # instances in a row that are read in the same direction: turning round costs two compilations
 
 # A query, the tables that are read, the values that are planted by column, and a seed.
@@ -56,6 +63,7 @@ class Refuter:
         self._plain = Arena(copy)
         self._indexed: OrderedDict[tuple[str, ...], Arena] = OrderedDict()
         self._planted: OrderedDict[_Planted, list[Sample]] = OrderedDict()
+        self._doubts: OrderedDict[tuple[str, str], str] = OrderedDict()  # by original and rewrite
         self.tables = self._plain.tables
         self._sieve = Sieve({})
 
@@ -112,7 +120,13 @@ class Refuter:
         return replace(tally, coverage=reached, never_switched=coverage.never_switched())
 
     def samples(self, original: Script, count: int, seed: int, seconds: float) -> list[Sample]:
-        """Up to `count` instances for the original alone: of several times as many, those that tell it from the most
+        """The samples that `study` finds."""
+        return self.study(original, count, seed, seconds)[0]
+
+    def study(self, original: Script, count: int, seed: int, seconds: float) -> tuple[list[Sample], tuple[str, ...]]:
+        """Samples, and the original's conditions that none of the instances tried for them decides both ways.
+
+        Up to `count` instances for the original alone: of several times as many, those that tell it from the most
         mistakes in it. Those on which it fails or contradicts itself are left out.
         """
         instances = Instances(self.tables, (original.query,))
@@ -120,6 +134,7 @@ class Refuter:
         mutants = mistakes(original.query, _MOST_MISTAKES)
         found: list[Sample] = []
         told: list[frozenset[int]] = []
+        deciding = Deciding(self._plain, original.query)
         with pair.within(time.thread_time() + seconds), suppress(OutOfTime):
             for number in range(_CANDIDATES * count):
                 sample = pair.sample(instances.make(number, seed), _is_backwards(number))
@@ -127,10 +142,13 @@ class Refuter:
                     found.append(sample)
             for sample in found:  # only now: looking for other answers turns round, and all mistakes compile again
                 told.append(pair.told_apart(sample, mutants))
+            pair.prolong(_DECIDING_SECONDS)
+            more = (instances.make(number, seed) for number in range(_CANDIDATES * count, _MOST_DECIDING))
+            _decide(pair, deciding, found, more)
         sizes = [sum(map(len, sample.rows.values())) for sample in found]
         # Turning round costs two compilations: those that are read in the same direction stand together.
         chosen = [replace(found[i], rank=rank) for rank, i in enumerate(distilled(told, sizes, count))]
-        return sorted(chosen, key=lambda sample: sample.backwards)
+        return sorted(chosen, key=lambda sample: sample.backwards), deciding.conditions()
 
     def compare(self, original: Script, rewrite: Script, samples: Sequence[Sample], seconds: float) -> Search:
         """Does the rewrite give the same answers on a task's samples? As `search` otherwise."""
@@ -153,22 +171,106 @@ class Refuter:
 
         The samples are planted with it; where a literal may be about more than a column, `count` instances are made.
         """
-        literals = novel_comparisons(original.query, rewrite)
-        if literals is None:
-            return self.search(original, rewrite, count, seed, seconds)
         start = time.thread_time()
-        read = frozenset(table.lower() for table, _ in original.reads | rewrite.reads)
-        key = (original.query, read, frozenset((name, frozenset(values)) for name, values in literals.items()), seed)
-        if key not in self._planted:
-            planting = Planting(self.tables, read, literals, self._sieve.allows)
-            planted = self._with_answers(original, samples, planting, seed, seconds)
+        found = Search(0)
+        literals = novel_comparisons(original.query, rewrite)
+        values = novel_values(self.tables, original.query, rewrite.query) if literals is None else literals
+        if values or literals is not None:
+            planted = self._planted_with(original, rewrite, values, samples, seed, seconds)
             if planted is None:
                 return Search(0, finished=False)
+            found = self.compare(original, rewrite, planted, start + seconds - time.thread_time())
+            if literals is not None or found.witness is not None or not found.finished:
+                return found
+        more = self.search(original, rewrite, count, seed, start + seconds - time.thread_time())
+        return replace(more, agreed=found.agreed + more.agreed)
+
+    def doubt(
+        self, original: Script, rewrite: Script, samples: Sequence[Sample], blind: Blind, novel: bool, seconds: float
+    ) -> str:
+        """Why equal results on small databases say too little: something that they are all blind to; or "".
+
+        `novel`: the rewrite brings literals. Then its conditions that hold one must be decided both ways.
+        """
+        if not (novel or blind) or plain_text(original.query) == plain_text(rewrite.query):
+            return ""
+        doubt = self._doubt(original, rewrite, samples, blind, novel, seconds)
+        # A condition that the schema promises no database decides, but then there is a proof.
+        return doubt if doubt and not prove(self.tables, original.query, rewrite.query) else ""
+
+    def _doubt(
+        self, original: Script, rewrite: Script, samples: Sequence[Sample], blind: Blind, novel: bool, seconds: float
+    ) -> str:
+        if blind.always_the_same:
+            return ALWAYS_THE_SAME
+        condition = left_out(blind, rewrite.query)
+        if condition:
+            return unproved("", condition, ", and the rewrite does not say it")
+        if not novel:
+            return ""
+        key = (original.query, rewrite.query)
+        if key not in self._doubts:
+            self._doubts[key] = self._about_its_own(original, rewrite, samples, seconds)
+            if len(self._doubts) > _DOUBTS_KEPT:
+                self._doubts.popitem(last=False)
+        return self._doubts[key]
+
+    def _about_its_own(self, original: Script, rewrite: Script, samples: Sequence[Sample], seconds: float) -> str:
+        """Which of the rewrite's conditions with a constant of its own no small database decides, or ""."""
+        coverage = brought_conditions(self._plain, original.query, rewrite.query)
+        if coverage is None:
+            return "the rewrite brings constants, and its conditions cannot be read"
+        start, pair = time.thread_time(), Pair(original, original, self._plain, self._plain)
+
+        def kept() -> Iterator[tuple[Rows, bool]]:
+            return ((sample.rows, sample.backwards) for sample in samples)
+
+        def made() -> Iterator[tuple[Rows, bool]]:
+            instances = Instances(self.tables, (original.query, rewrite.query))
+            return ((instances.make(i, _WATCHED_SEED), _is_backwards(i)) for i in range(_CANDIDATES * len(samples)))
+
+        def planted() -> Iterator[tuple[Rows, bool]]:
+            values = novel_comparisons(original.query, rewrite)
+            if values is None:
+                values = novel_values(self.tables, original.query, rewrite.query)
+            found = self._planted_with(original, rewrite, values, samples, _WATCHED_SEED, seconds)
+            return ((sample.rows, sample.backwards) for sample in found or ())
+
+        stages: tuple[Callable[[], Iterator[tuple[Rows, bool]]], ...] = (kept, planted, made)
+        for stage in stages:
+            if coverage.is_complete:
+                break
+            shown = stage()
+            with pair.within(start + seconds), suppress(OutOfTime):
+                for rows, backwards in shown:
+                    pair.watch(rows, backwards, coverage.observe)
+                    if coverage.is_complete:
+                        break
+        open_ones = coverage.undecided
+        return unproved("its condition ", open_ones[0][0].sql(dialect="sqlite")) if open_ones else ""
+
+    def _planted_with(
+        self,
+        original: Script,
+        rewrite: Script,
+        values: Mapping[str, Collection[Value]],
+        samples: Sequence[Sample],
+        seed: int,
+        seconds: float,
+    ) -> list[Sample] | None:
+        """The samples planted with what the rewrite's literals are about; None where `seconds` do not suffice."""
+        read = frozenset(table.lower() for table, _ in original.reads | rewrite.reads)
+        key = (original.query, read, frozenset((name, frozenset(members)) for name, members in values.items()), seed)
+        if key not in self._planted:
+            planting = Planting(self.tables, read, values, self._sieve.allows)
+            planted = self._with_answers(original, samples, planting, seed, seconds)
+            if planted is None:
+                return None
             self._planted[key] = planted
             if len(self._planted) > _PLANTED_KEPT:
                 self._planted.popitem(last=False)
         self._planted.move_to_end(key)
-        return self.compare(original, rewrite, self._planted[key], start + seconds - time.thread_time())
+        return self._planted[key]
 
     def _with_answers(
         self, original: Script, samples: Sequence[Sample], planting: Planting, seed: int, seconds: float
@@ -219,3 +321,22 @@ def _ties(number: int) -> Ties:
     """Every second pair of directions, falling and rising in turn: an order by luck mostly rises."""
     pair = number // (2 * _SAME_DIRECTION)
     return pair % 4 == 1 if pair % 2 == 1 else None
+
+
+def _decide(pair: Pair, deciding: Deciding, found: Sequence[Sample], more: Iterable[Rows]) -> None:
+    """Until all of the original's conditions were true once, and once not, or time is over."""
+    small = sorted(found, key=lambda sample: sum(map(len, sample.rows.values())) > _SMALL)
+    for observe in (deciding.observe, deciding.observe_eagerly):
+        for sample in small:
+            if deciding.is_over:
+                return
+            pair.watch(sample.rows, sample.backwards, observe)
+    for rows in more:
+        if deciding.is_over:
+            return
+        pair.watch(rows, False, deciding.observe, deciding.observe_eagerly)
+
+
+def is_always_the_same(samples: Sequence[Sample], reference: Reference | None) -> bool:
+    """Whether the original's answer on all of these is its answer on the real database."""
+    return reference is not None and all(sample.reference.rows == reference.rows for sample in samples)

@@ -28,15 +28,23 @@ def in_an_order_of_its_own(reference: Reference, rewrite: Script, *, descending:
 
 
 def tie_broken(query: str, columns: int, *, descending: bool) -> str:
-    """The query with all output columns as its last ORDER BY terms; "" where it has no outermost ORDER BY."""
-    ordered, end = False, len(query)
+    """The query with all output columns as its last ORDER BY terms; "" where it has no outermost ORDER BY.
+
+    The terms stand right after the last word of ORDER BY, for what follows may be a comment that is never closed.
+    """
+    ordered, window, end, last = False, -1, 0, 0
     for word in outermost(query):
+        if word.is_sign(";"):
+            break
         if word.is_word("ORDER"):
-            ordered, end = True, len(query)
-        elif ordered and word.is_word("LIMIT"):
-            end = word.start
+            ordered, window = True, -1
+        elif ordered and window < 0 and word.is_word("LIMIT"):
+            window, end = word.start, last
+        last = word.end
+    if not ordered:
+        return ""
     terms = "".join(f", {i}{' DESC' if descending else ''}" for i in range(1, columns + 1))
-    return f"{query[:end]}\n{terms}\n{query[end:]}" if ordered else ""
+    return f"{query[:end]}{terms} {query[window:last]}" if window >= 0 else f"{query[:last]}{terms}"
 
 
 def mostly_ascending(rows: Sequence[Row]) -> bool:

@@ -27,6 +27,7 @@ from .script import Refusal
 from .snapshot import Image
 from .steps import count_steps
 from .timing import cpu_clock
+from .yardstick import ELASTICITY
 
 _STEPS_BETWEEN_LOOKS = 4000  # virtual-machine steps between two looks at the clock; costs less than 1 %
 _FIRST_CHUNK, _CHUNK, _CHUNK_BYTES = 16, 256, 2**22  # rows that are fetched at a time, and about how much
@@ -45,7 +46,7 @@ class IndexCost:
 
     def at(self, yard: float) -> float:
         """The amount at the speed at which the yardstick takes so long."""
-        return self.amount * yard / self.yard
+        return float(self.amount * (yard / self.yard) ** ELASTICITY)
 
 
 class Copy:
@@ -208,6 +209,7 @@ class Copies:
 
 def failure(error: apsw.Error) -> Refusal:
     """The refusal that SQLite's error amounts to."""
-    if isinstance(error, apsw.NoMemError):
+    out_of_memory = getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_NOMEM  # in a temporary file
+    if out_of_memory or isinstance(error, apsw.NoMemError | apsw.FullError):
         return Refusal("memory", "it needs more memory than a worker may use")
     return Refusal("invalid", f"SQLite says: {error}")

@@ -14,6 +14,7 @@ import apsw
 from ..types import Outcome, Settings
 from .authorizer import Authorizer
 from .connection import quoted
+from .words import words
 
 _LONGEST_REASON = 400  # characters; SQLite's messages may quote a whole script
 MOST_INDEXES = 64
@@ -175,6 +176,11 @@ def _index_key(blank: apsw.Connection, last: int, query: str) -> tuple[str, ...]
         # (seqno, column, name, descending, collation, is a key): an expression has the column -2 and no name.
         columns = [(column, descending, collation) for _, column, _, descending, collation, is_key in terms if is_key]
         plain = not partial and all(int(str(column)) >= 0 for column, _, _ in columns)
-        form = repr(columns) if plain else str(sql).replace(str(name), "", 1)
+        form = repr(columns) if plain else _after_name(str(sql))
         key.append(f"{name if names_matter else ''} {table} {form}")
     return tuple(key)
+
+
+def _after_name(sql: str) -> str:
+    """What a CREATE INDEX statement says from its ON on."""
+    return next((sql[word.start :] for word in words(sql) if word.is_word("ON")), sql)

@@ -11,6 +11,7 @@ import mmap
 import os
 import sys
 import tempfile
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import closing
@@ -26,6 +27,8 @@ import apsw
 from ..types import SqlOptError
 
 KEPT = 2  # images, the last ones that were asked for
+PATIENCE = 5.0  # seconds that a database may be locked by others
+_PAUSE = 0.02
 _VERSIONS = slice(18, 20)  # in the header: how it is written and read
 _WITH_LOG, _PLAIN = b"\x02\x02", b"\x01\x01"
 
@@ -130,18 +133,33 @@ def take_images_from(source: Callable[[Path], Image]) -> None:
 
 
 def _serialized(path: Path) -> bytes:
-    """The database, with what is only in its write-ahead log yet."""
-    try:
-        with closing(_open_read_only(path)) as source:
-            # `serialize` gives no reason for a failure, and nothing for an empty file: both show themselves here.
-            source.execute("BEGIN")
-            pages = source.execute("PRAGMA main.page_count").get
-            source.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
-            image: bytes | None = source.serialize("main") if pages else b""
-    except apsw.NotADBError as error:
-        raise SqlOptError(f"{path} is not an SQLite database") from error
-    except apsw.Error as error:
-        raise SqlOptError(f"the database {path} cannot be read: {error}") from error
+    """The database, with what is only in its write-ahead log yet; waits a while for those that write to it."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return _serialized_now(path, max(0.0, deadline - time.monotonic()))
+        except apsw.NotADBError as error:
+            raise SqlOptError(f"{path} is not an SQLite database") from error
+        except (apsw.BusyError, apsw.LockedError, apsw.ReadOnlyError) as error:
+            # Read-only: between two looks at the file, the journal of a running transaction passes for a dead one's.
+            if time.monotonic() >= deadline:
+                raise SqlOptError(
+                    f"the database {path} cannot be read: another process is writing to it, or has died while it was"
+                    f" ({error}); let it finish, or judge on a copy of the file"
+                ) from error
+            time.sleep(_PAUSE)
+        except apsw.Error as error:
+            raise SqlOptError(f"the database {path} cannot be read: {error}") from error
+
+
+def _serialized_now(path: Path, patience: float) -> bytes:
+    with closing(_open_read_only(path)) as source:
+        source.set_busy_timeout(round(patience * 1000))
+        # `serialize` gives no reason for a failure, and nothing for an empty file: both show themselves here.
+        source.execute("BEGIN")
+        pages = source.execute("PRAGMA main.page_count").get
+        source.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
+        image: bytes | None = source.serialize("main") if pages else b""
     if image is None:
         raise SqlOptError(f"the database {path} cannot be read")
     return image

@@ -7,22 +7,27 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-# https://sqlite.org/src/file?name=src/tokenize.c; every character beyond ASCII is a letter there. What is never closed
-# goes on to the end, so that cutting takes a time in proportion to the length.
+# https://sqlite.org/src/file?name=src/tokenize.c: every character beyond ASCII is a letter there, but U+FEFF is white
+# space where a word begins. A vertical tab is white space only behind other white space. What is never closed goes on
+# to the end, and nothing is tried twice (`*+`), so that cutting takes a time in proportion to the length.
+_LETTER = r"[\w$\x80-\U0010ffff]"
+_NUMBER = r"(?:0[xX][\da-fA-F][\da-fA-F_]*+|(?:\d[\d_]*+(?:\.[\d_]*+)?+|\.\d[\d_]*+)(?:[eE][+-]?\d[\d_]*+)?+)"
 _WORD = re.compile(
-    r"""(?P<blob>[xX]'[^']*')
-    |(?P<name>[A-Za-z_\x80-\U0010ffff][\w$\x80-\U0010ffff]*)
-    |(?P<ignored>[ \t\n\f\r]+|--[^\n]*|/\*.*?(?:\*/|\Z))
-    |(?P<number>0[xX][\da-fA-F_]+|(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d[\d_]*)?)
-    |(?P<text>'(?:[^']|'')*(?:'|\Z))
-    |(?P<quoted>"(?:[^"]|"")*(?:"|\Z)|`(?:[^`]|``)*(?:`|\Z)|\[[^\]]*(?:\]|\Z))
-    |(?P<sign>->>|->|\|\||<<|>>|<=|>=|<>|!=|==|.)""",
+    rf"""(?P<blob>[xX]'(?:[\da-fA-F]{{2}})*+')
+    |(?P<name>(?![xX]')[A-Za-z_\x80-\ufefe\uff00-\U0010ffff]{_LETTER}*+)
+    |(?P<ignored>[ \t\n\f\r]\s*+|\ufeff++|--[^\n]*+|/\*(?!\Z).*?(?:\*/|\Z))
+    |(?P<number>{_NUMBER}(?!{_LETTER}))
+    |(?P<text>'[^']*+(?:''[^']*+)*+')
+    |(?P<quoted>"[^"]*+(?:""[^"]*+)*+"|`[^`]*+(?:``[^`]*+)*+`|\[[^\]]*+\])
+    |(?P<sign>->>?|\|\|?|<[<=>]?|>[>=]?|!=|==?|[-+*/%&~(),;.])
+    |(?P<other>{_NUMBER}{_LETTER}++|[xX]'[^']*+(?:'|\Z)|['"`\[].*+|\?\d*+|[$@\#:]{_LETTER}*+|.)""",
     re.DOTALL | re.VERBOSE | re.ASCII,
 )
 
 
 class Word(NamedTuple):
-    """`kind` is name (keywords too), quoted (a name; text where nothing has that name), text, blob, number or sign.
+    """`kind` is name (keywords too), quoted (a name; text where nothing has that name), text, blob, number, sign, or
+    other: what no statement may hold here, such as `439ORDER`, a quote that is never closed, and parameters.
 
     `text` is what stands in its quotes, else the word as it is written; it begins at `start` and ends before `end`.
     """
@@ -51,7 +56,7 @@ def _cut(statement: str) -> Iterator[Word]:
         kind, text = match.lastgroup, match[0]
         if kind == "ignored" or kind is None:
             continue
-        if kind == "text" or text[0] in '"`':
+        if kind == "text" or (kind == "quoted" and text[0] != "["):
             text = text[1:-1].replace(text[0] * 2, text[0])
         elif kind == "quoted":
             text = text[1:-1]
@@ -61,8 +66,17 @@ def _cut(statement: str) -> Iterator[Word]:
 
 
 def plain_text(statement: str) -> str:
-    """The statement without comments, its words one space apart: equal for texts that are the same to SQLite."""
-    return " ".join(statement[word.start : word.end] for word in words(statement)).strip("; ")
+    """The statement without comments, its words one space apart: other texts where SQLite sees other words.
+
+    White space may matter to SQLite all the same: it calls a column `a + b` of a subquery by the text as it stands.
+    """
+    said = words(statement)
+    first, last = 0, len(said)
+    while first < last and said[first].is_sign(";"):
+        first += 1
+    while first < last and said[last - 1].is_sign(";"):
+        last -= 1
+    return " ".join(statement[word.start : word.end] for word in said[first:last])
 
 
 def outermost(statement: str) -> Iterator[Word]:

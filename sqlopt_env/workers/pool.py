@@ -61,6 +61,10 @@ class WorkerPool:
         """The worker processes that have been started and not been killed by the pool."""
         return [worker.pid for place in self._places if (worker := place.worker) is not None]
 
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
     def close(self) -> None:
         """Ends the worker processes. May be called again."""
         with self._free:

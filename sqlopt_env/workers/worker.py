@@ -11,6 +11,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,18 +23,23 @@ from .wire import Channel, Message, ProtocolError, pair
 GRACE = 0.25  # seconds that the caller waits beyond what a phase was allowed
 START_SECONDS = 60.0  # for the interpreter and its imports
 _LONGEST_PHASE = 1e8
+_MOST_PHASES = 100  # of one request, whose names are kept
 
 
 class WorkerDied(Exception):
-    """The worker process ended while it was working."""
+    """The worker process ended while it was working; `phases` names what it had begun."""
+
+    def __init__(self, reason: str, phases: Iterable[str] = ()) -> None:
+        super().__init__(reason)
+        self.phases = frozenset(phases)
 
 
 class WorkerOverran(Exception):
-    """The worker was killed because a phase took too long; `phase` names it."""
+    """The worker was killed because a phase took too long: `phase`, one of the `phases` that it had begun."""
 
-    def __init__(self, phase: str) -> None:
+    def __init__(self, phase: str, phases: Iterable[str] = ()) -> None:
         super().__init__(phase)
-        self.phase = phase
+        self.phase, self.phases = phase, frozenset(phases)
 
 
 class Process(Protocol):
@@ -94,6 +100,7 @@ class Worker:
     def _call(self, request: dict[str, Any]) -> dict[str, Any]:
         self._number += 1
         phase, deadline = "start", time.monotonic() + REPLY_SECONDS
+        phases: set[str] = set()
         try:
             self._send(request, deadline)
             while True:
@@ -102,16 +109,18 @@ class Worker:
                     return self._answer(message)
                 if "phase" in message:
                     phase, deadline = str(message["phase"]), time.monotonic() + _seconds(message["allow"]) + GRACE
+                    if len(phases) < _MOST_PHASES:  # a worker that is not ours any more could fill the memory
+                        phases.add(phase)
                 else:
                     start = time.monotonic()
                     self._show(message, request)
                     deadline += time.monotonic() - start  # the caller's own time is not the worker's
         except TimeoutError:
             self.kill()
-            raise WorkerOverran(phase) from None
+            raise WorkerOverran(phase, phases) from None
         except (OSError, EOFError, ProtocolError, KeyError, TypeError) as error:
             self.kill()
-            raise WorkerDied("the worker process died") from error
+            raise WorkerDied("the worker process died", phases) from error
         except BaseException:  # Ctrl-C: the answer that is still to come must not meet the next request
             self.kill()
             raise

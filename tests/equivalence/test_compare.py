@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -176,3 +178,59 @@ def test_a_difference_is_said_in_one_sentence(expected: list[Row], got: list[Row
 
 def test_long_rows_are_cut_in_sentences() -> None:
     assert len(bag_difference([("a",)], [("b" * 10_000,)])) < 300
+
+
+def seconds_for(expected: list[Row], got: list[Row]) -> tuple[str, float]:
+    start = time.process_time()
+    return difference(Reference(expected), got), time.process_time() - start
+
+
+def test_many_equal_floats_that_drift_are_paired_in_linear_time() -> None:
+    sizes = [11.0, 13.0, 17.0] * 20_000
+    rows: list[Row] = [(size / 7.0 * 1.1,) for size in sizes]
+    drifted: list[Row] = [(size * 1.1 / 7.0,) for size in reversed(sizes)]
+    assert set(rows) != set(drifted)
+    problem, seconds = seconds_for(rows, drifted)
+    assert (problem, seconds < 3.0) == ("", True), seconds
+    drifted[0] = (11.0 * 1.1 / 7.0,)  # one of another value too often
+    problem, seconds = seconds_for(rows, drifted)
+    assert ("which the original does not" in problem, seconds < 3.0) == (True, True), seconds
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+@pytest.mark.parametrize("step", [2e-14, 3e-13])
+def test_many_distinct_floats_close_together_cost_no_quadratic_time(step: float, columns: int) -> None:
+    """They lie within the tolerance of each other, or each only within that of its neighbours."""
+    rows: list[Row] = [(1.1 + i * step,) * columns for i in range(40_000)]
+    drifted: list[Row] = [(1.1 + i * step + 5e-15,) * columns for i in reversed(range(40_000))]
+    problem, seconds = seconds_for(rows, drifted)
+    assert (problem, seconds < 5.0) == ("", True), seconds
+    assert seconds_for(rows, [(1.2,) * columns, *drifted[1:]])[0] != ""
+
+
+def test_crossing_floats_of_two_columns_cost_no_quadratic_time() -> None:
+    rows: list[Row] = [(1.1 + i * 3e-13, 1.7 + i * 7919 % 40_000 * 3e-13) for i in range(40_000)]
+    drifted: list[Row] = [(one * (1 + 1e-15), other * (1 - 1e-15)) for one, other in reversed(rows)]  # type: ignore[operator]
+    assert seconds_for(rows, drifted)[1] < 10.0
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.booleans()), min_size=1, max_size=5),
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.booleans()), min_size=1, max_size=5),
+)
+def test_near_floats_are_paired_as_trying_all_pairings_does(
+    one: list[tuple[int, int, bool]], other: list[tuple[int, int, bool]]
+) -> None:
+    """Steps of 0.6 of the tolerance, whole numbers among them; no two rows are equal."""
+    expected: list[Row] = [(10.0 * (1 + a * 6e-10) if f else 10, 5.0 + b * 3e-9) for a, b, f in one]
+    got: list[Row] = [(10.0 * (1 + a * 6e-10) if f else 10, 5.0 + b * 3e-9 + 1e-12) for a, b, f in other]
+    same = len(expected) == len(got) and any(
+        all(all(map(same_value, a, b)) for a, b in zip(expected, order, strict=True))
+        for order in itertools.permutations(got)
+    )
+    assert (bag_difference(expected, got) == "") is same
+
+
+def test_a_text_is_no_run_of_floats() -> None:
+    assert bag_difference([(0.1 + 0.2,), ("#",)], [(0.3,), (0,)]) != ""
+    assert bag_difference([(0.1 + 0.2, 1), ("a", 2)], [("a", 2), (0.3, 1)]) == ""

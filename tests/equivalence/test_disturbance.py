@@ -135,3 +135,38 @@ def test_what_samples_hold_is_planted_legally(seed: int) -> None:
     assert any(statement.startswith("INSERT") for statement, _ in plan.losses)
     assert real.execute("PRAGMA foreign_key_check").fetchall() == []
     assert real.execute("PRAGMA integrity_check").get == "ok"
+
+
+DOCUMENTS = """
+CREATE TABLE d (id INTEGER PRIMARY KEY, j TEXT NOT NULL, u TEXT, k INTEGER);
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900)
+INSERT INTO d SELECT i, CASE i % 3 WHEN 0 THEN 'null' WHEN 1 THEN '"text"' ELSE json_object('a', i % 50) END,
+  json_array(i), i % 7 FROM n;
+"""
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_documents_stay_documents(seed: int) -> None:
+    real = memory_connection()
+    deque(real.execute(DOCUMENTS), maxlen=0)
+    query = "SELECT id FROM d WHERE j ->> '$.a' > 5 AND u <> 'x' AND k > 3"
+    reads = {("d", column) for column in ("id", "j", "u", "k")}
+    samples = [{"d": [(i, text, text, 3 * i) for i, text in enumerate(("", "abc", "{", "NaN", '{"a": 7}'), 1)]}]
+    plan = disturbance(real, read_shape(real), reads, 60, seed, query, samples)
+    before = real.execute(query).fetchall()
+    apply(real, [*plan.changes, *plan.planted, *plan.losses])
+    assert real.execute("SELECT count(*) FROM d WHERE NOT (json_valid(j) AND json_valid(u))").get == 0
+    assert real.execute("SELECT count(*) FROM d WHERE j = '{\"a\": 7}'").get > 0
+    assert real.execute("SELECT count(*) FROM d WHERE k > 7").get > 0
+    assert any(statement.startswith("INSERT") for statement, _ in plan.losses)
+    assert real.execute(query).fetchall() != before
+
+
+def test_conditions_that_fail_on_what_is_planted_stop_nothing() -> None:
+    real = memory_connection()
+    real.execute("CREATE TABLE d (id INTEGER PRIMARY KEY, j TEXT, k INTEGER)")
+    real.executemany("INSERT INTO d VALUES (?, ?, ?)", [(i, str(i % 9), i % 5) for i in range(300)])
+    query = "SELECT id FROM d WHERE json_extract(j, '$') = 5 ORDER BY k"
+    samples = [{"d": [(i, "no document", i) for i in range(5)]}]
+    plan = disturbance(real, read_shape(real), {("d", "id"), ("d", "j"), ("d", "k")}, 60, 0, query, samples)
+    assert plan.planted

@@ -130,3 +130,54 @@ def test_few_instances_tell_what_all_of_them_tell(told: list[frozenset[int]], co
     assert len(chosen) == len(set(chosen)) == min(count, len(told))
     if count >= 13:  # one instance for each mistake is enough
         assert frozenset().union(*(told[i] for i in chosen)) == frozenset().union(*told)
+
+
+NOTES = """
+CREATE TABLE notes (
+  id INTEGER PRIMARY KEY, hash BLOB, note TEXT, at TEXT, seconds INTEGER, word TEXT, other INTEGER
+);
+CREATE TABLE words (word TEXT, other INTEGER);
+"""
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT id FROM notes WHERE hash = x'0011223344556677'",
+        "SELECT id FROM notes WHERE seconds > 60 * 60 * 24 AND seconds < 1999 * 1999",
+        "SELECT id FROM notes WHERE note = 'zz' || 'top'",
+        "SELECT id FROM notes WHERE note = char(90, 101)",
+        'SELECT id FROM notes WHERE note = "Zebra"',
+        "SELECT id FROM notes WHERE note = 777.5",
+        "SELECT id FROM notes WHERE at = date('now', '-30 days')",
+        "SELECT id FROM notes WHERE at < current_date AND at > date('now', '-1 month')",
+        "SELECT id FROM notes WHERE note = '50!%' ESCAPE '!'".replace("=", "LIKE"),
+        "SELECT notes.id FROM notes NATURAL JOIN words",
+    ],
+)
+def test_constants_of_every_kind_are_met_and_missed(query: str) -> None:
+    arena = Arena(Copy(schema_connection(NOTES), Settings()))
+    instances = Instances(arena.tables, [query])
+    whole = query.partition(" WHERE")[0]
+    met = missed = False
+    with arena.within(1e9):
+        for number in range(64):
+            with arena.holding(instances.make(number, 0)):
+                rows = len(arena.rows(query))
+                met, missed = met or rows > 0, missed or rows < len(arena.rows(whole)) or " WHERE" not in query
+    assert met
+    assert missed
+
+
+@pytest.mark.parametrize("length", [8, 16])
+def test_texts_share_a_long_beginning(length: int) -> None:
+    arena = Arena(Copy(schema_connection(NOTES), Settings()))
+    instances = Instances(arena.tables, ["SELECT count(DISTINCT note) FROM notes", "SELECT id FROM notes ORDER BY at"])
+    shared = dict.fromkeys(("note", "at"), 0)
+    with arena.within(1e9):
+        for number in range(100):
+            with arena.holding(instances.make(number, 0)):
+                for column in shared:
+                    few = f"count(DISTINCT substr({column}, 1, {length})) < count(DISTINCT {column})"
+                    shared[column] += arena.rows(f"SELECT {few} FROM notes") == [(1,)]
+    assert min(shared.values()) >= 5, shared

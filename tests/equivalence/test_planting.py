@@ -8,7 +8,9 @@ import pytest
 
 from sqlopt_env import Settings
 from sqlopt_env.databases.shop import SCHEMA
+from sqlopt_env.equivalence.instances.literals import brings_literals
 from sqlopt_env.equivalence.instances.novelty import novel_comparisons
+from sqlopt_env.equivalence.instances.phrases import made_constants
 from sqlopt_env.equivalence.instances.planting import Planting
 from sqlopt_env.equivalence.refute import Refuter
 from sqlopt_env.sqlite.authorizer import Authorizer
@@ -105,6 +107,62 @@ def test_a_wrong_literal_is_found(
     search = refuter.probe(first, second, samples, 32, seed, 5.0)
     assert (search.witness is None) is same
     assert search == refuter.probe(first, second, samples, 32, seed, 5.0)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "amount < 88888",
+        "(amount <> 7777.77 OR amount IS NULL)",
+        "amount NOT BETWEEN 8887 AND 8889",
+        "product <> 'Zebra'",
+        'product <> "Zebra"',
+        "product <> char(90, 101)",
+        "order_date < '2031-01-01'",
+        "amount <> 439 * 439",
+        "id < 439 * 439 * 20",
+        "coalesce(nullif(product, 'Zebra'), '') <> ''",
+    ],
+)
+@pytest.mark.parametrize(
+    ("query", "more"),
+    [
+        ("SELECT id, product FROM orders WHERE user_id = 439 ORDER BY order_date DESC, id LIMIT 20", "user_id = 439"),
+        ("SELECT product FROM orders WHERE user_id IN (7, 8, 9, 439)", "user_id IN (7, 8, 9, 439)"),
+        ("SELECT o.id FROM orders o JOIN users u ON u.id = o.user_id WHERE u.id = 439", "u.id = 439"),
+    ],
+    ids=("key", "keys", "join"),
+)
+def test_a_key_that_is_a_literal_is_kept(refuter: Refuter, copy: Copy, query: str, more: str, condition: str) -> None:
+    prefix = "o." if "u.id" in query and condition.startswith("id") else ""
+    first, second = read(copy, query), read(copy, query.replace(more, f"{more} AND {prefix}{condition}"))
+    assert brings_literals(query, second)
+    samples = refuter.samples(first, 16, 0, 5.0)
+    assert refuter.probe(first, second, samples, 32, 1, 5.0).witness is not None
+
+
+@pytest.mark.parametrize(
+    ("statement", "made"),
+    [
+        ("SELECT 439 * 439 FROM t", {"439 * 439"}),
+        ("SELECT (439) * -(2) FROM t", {"439 * 2", "- 2"}),
+        ("SELECT 1 FROM t WHERE s = char(90, 101)", {"char(90 , 101 )"}),
+        ("SELECT count(1), ntile(4) OVER () FROM t WHERE n IN (7, 8) AND round(x, 2) > 3 AND m - 5 > n - 1", set()),
+        ("SELECT 1 FROM t WHERE n > -5 AND n < ~7", {"- 5", "~ 7"}),
+        ("SELECT 1 FROM t WHERE n = CAST('5' AS INTEGER)", {"cast 5"}),
+        ("SELECT 1 FROM t WHERE d < current_date", {"CURRENT_DATE"}),
+        ("SELECT 1 FROM t WHERE s = 'zz' || 'top'", {"zz || top"}),
+    ],
+)
+def test_constants_that_are_made_of_others(statement: str, made: set[str]) -> None:
+    assert made_constants(statement) == made
+
+
+def test_what_is_made_of_the_originals_own_literals_is_brought(copy: Copy) -> None:
+    original = "SELECT name FROM users WHERE age = 39 AND id > -7"
+    assert not brings_literals(original, read(copy, "SELECT name FROM users WHERE id > -7 AND 39 = age"))
+    for condition in ("age = 39 * 39", "age = -39", "age = char(39)", "name < current_date", "age = 39 AND id > ~7"):
+        assert brings_literals(original, read(copy, f"SELECT name FROM users WHERE {condition}")), condition
 
 
 def test_rows_of_a_copy_belong_together(refuter: Refuter, copy: Copy) -> None:

@@ -14,6 +14,7 @@ from sqlopt_env.databases.shop import SCHEMA
 
 PAIRS = tomllib.loads((Path(__file__).parents[1] / "fixtures" / "pairs.toml").read_text(encoding="utf-8"))["pair"]
 WRONG = [pair for pair in PAIRS if not pair["same"]]
+UNKNOWN = ("a CHECK that holds",)  # always empty, and no proof says so: like any query that no database fills
 
 
 def named(pair: dict[str, str]) -> str:
@@ -26,7 +27,9 @@ def test_a_pair_is_told_apart_or_not(steps_judge: Judge, database: Callable[...,
     evaluation = steps_judge.evaluate(task, pair["rewrite"], thorough=True)
     assert (evaluation.outcome == "refuted") is not pair["same"], evaluation.reason
     assert evaluation.verdict is not None
-    assert evaluation.verdict.status == ("tested" if pair["same"] else "refuted")
+    assert evaluation.verdict.status == ("tested" if pair["same"] else "refuted") or pair["name"] in UNKNOWN
+    if pair["name"] in UNKNOWN:
+        assert (evaluation.outcome, evaluation.verdict.status) == ("unverified", "unknown")
 
 
 @pytest.mark.parametrize("pair", WRONG, ids=named)

@@ -171,6 +171,23 @@ def test_text_that_is_not_utf_8_is_replaced() -> None:
     assert {row[1:] for row in rows} == {(b"\xff\x00", "integer")}
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_documents_stay_documents(seed: int) -> None:
+    source = filled(
+        "CREATE TABLE t (key TEXT PRIMARY KEY, j TEXT, plain TEXT);"
+        "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 400)"
+        "INSERT INTO t SELECT json_object('a', i, 'b', json('true')),"
+        " CASE i % 4 WHEN 0 THEN 'null' WHEN 1 THEN '\"text\"' WHEN 2 THEN NULL ELSE json_array(i) END, 'p' || i FROM r"
+    )
+    twin = make_twin(source, seed)
+    assert twin.execute("SELECT count(*) FROM t WHERE NOT json_valid(key) OR NOT json_valid(j)").get == 0
+    different = "SELECT count(*) FROM (SELECT {0} FROM t EXCEPT SELECT {0} FROM source.t)"
+    twin.execute("ATTACH ':memory:' AS source; CREATE TABLE source.t (key, j, plain)")
+    twin.executemany("INSERT INTO source.t VALUES (?, ?, ?)", source.execute("SELECT * FROM t").fetchall())
+    assert twin.execute(different.format("key")).get > 0
+    assert twin.execute(different.format("plain")).get > 0
+
+
 def test_a_broken_foreign_key_is_mended() -> None:
     source = filled(
         "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE c (p INT REFERENCES p, q INT NOT NULL REFERENCES p);"

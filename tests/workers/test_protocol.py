@@ -92,6 +92,20 @@ def test_a_worker_that_reads_nothing_cannot_stop_its_caller(
     assert pool.call({"echo": 2})["echo"] == 2
 
 
+def test_a_death_and_a_kill_tell_what_had_begun(either_pool: Callable[..., WorkerPool]) -> None:
+    pool = either_pool()
+    with pytest.raises(WorkerDied) as death:
+        pool.call({"do": "die"})
+    assert death.value.phases == {"work"}
+    with pytest.raises(WorkerOverran) as kill:
+        pool.call({"do": "say", "message": {"phase": "more", "allow": 0.1}})
+    assert kill.value.phase == "more"
+    assert kill.value.phases == {"work", "more"}
+    with pytest.raises(WorkerDied) as death:
+        pool.call({"echo": object})
+    assert death.value.phases == set()
+
+
 def test_a_target_that_cannot_be_made_is_a_worker_that_died(either_pool: Callable[..., WorkerPool]) -> None:
     pool = either_pool(1, "worker_handlers:make_nothing")
     for _ in range(2):

@@ -31,6 +31,7 @@ _SIZES = (0, 1, 2, 3, 4, 6, 10)
 _LARGE_SIZES = (12, 20, 30)
 _LITERAL_SHARES = (0.0, 0.5, 0.8, 0.97)
 _NULL_RATES = (0.0, 0.1, 0.3, 0.6)
+_KIN = (0.0, 0.0, 0.5)  # how often a text shares a long beginning with others
 _VARIETIES = ((0,), (0,), (1, 2, 5, 0), (1, 1, 2, 3, 0))
 _COPIES = (1, 1, 2, 2, 3, 4)
 _KEEPS = (0.0, 0.5, 0.8, 0.95)  # how often a copy has the values of the one before it
@@ -87,7 +88,8 @@ class Instances:
     def _mood(self, rng: random.Random, crowd: bool) -> Mood:
         repeats, varieties = rng.choice((0.0, 0.25, 0.6)), (0,) if crowd else rng.choice(_VARIETIES)
         fresh_share = rng.choice((0.0, 0.6, 1.0)) if crowd else 0.0
-        return Mood(rng.choice(_LITERAL_SHARES), rng.choice(_NULL_RATES), repeats, fresh_share, varieties)
+        literals, nulls, kin = rng.choice(_LITERAL_SHARES), rng.choice(_NULL_RATES), rng.choice(_KIN)
+        return Mood(literals, nulls, repeats, fresh_share, kin, varieties)
 
     def _scatter(self, draft: Draft, rng: random.Random) -> None:
         """Rows at random, up to a size for each table."""

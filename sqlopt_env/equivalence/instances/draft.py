@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from ..compare import Row, Value
 from ..shape import ColumnShape, TableShape
 from .plans import Plan, Plans, Reference
-from .values import Pool, fresh, pick
+from .values import Pool, fresh, kin, pick
 
 _ODD = 0.05  # how often a value is quite another one than the queries suggest
 _EXACT_SHARE = 0.6  # of the values near a literal, how often it is the literal itself
 _NEW_PARENTS = 0.5  # how often a random child brings the parent that it refers to
 _VARIOUS_KEYS = 0.6  # how often a text key's small values are no plain ones
 _FRESH_PARTS = 0.15  # how often a part of a key is a value that no other row has
+_KIN_TWISTS = 0.3  # how often a text that is to be another one than before differs at its end alone
 _PATIENCE = 6
 _DEEPEST = 4  # generations of parents that one row may bring
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -34,6 +35,7 @@ class Mood:
     null_rate: float
     repeat_share: float  # how often a random row repeats an earlier one in part
     fresh_share: float  # how often a value is one that no other row has
+    kin_share: float  # how often a text gets a long tail, so that some share all but their ends
     varieties: tuple[int, ...]  # one of these is how many values a column draws from, NULL aside; 0 for all
 
 
@@ -83,13 +85,16 @@ class Draft:
         places = {*plan.living, *(place for key in plan.keys for place in key)} - free
         return {place: row[place] for place in sorted(places) if self._rng.random() < keep(place)}
 
-    def twist(self, table: TableShape) -> dict[int, Value]:
-        """One column that the queries name gets another value, NULL where it may be."""
+    def twist(self, table: TableShape, before: Row) -> dict[int, Value]:
+        """One column that the queries name gets another value than it had `before`, NULL where it may be, or in a text
+        another end."""
         plan, rng = self._plans[table], self._rng
         if not plan.living:
             return {}
         place = rng.choice(plan.living)
         column = table.columns[place]
+        if rng.random() < _KIN_TWISTS and plan.has_kin(place) and isinstance(before[place], str):
+            return {place: kin(rng, before[place])}
         return {place: None if not column.not_null and rng.random() < 0.5 else self._value(column, plan.pools[place])}
 
     def add(self, table: TableShape, given: Mapping[int, Value], depth: int = 0) -> Row | None:
@@ -125,6 +130,9 @@ class Draft:
         for place in plan.living:
             if place not in given:
                 row[place] = self._value(columns[place], plan.pools[place])
+                if self._mood.kin_share and plan.has_kin(place) and self._rng.random() < self._mood.kin_share:
+                    known = self.rows[plan.table.name]
+                    row[place] = kin(self._rng, pick(self._rng, known)[place] if known else row[place])
         for key in plan.keys:
             self._fill_key(plan, key, given, row)
         for place, value in given.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -18,8 +18,9 @@ from ...sqlite.words import words
 from ..compare import Value
 from ..parsing import parsed
 from ..shape import TableShape
+from .constants import column_names, constants
+from .phrases import LITERALS, made_constants
 
-LITERALS = ("text", "blob", "number")  # kinds of words
 LARGEST_LIMIT = 1100  # LIMITs and OFFSETs beyond it are not filled
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?")
@@ -34,10 +35,11 @@ class Literals:
     The literals of CHECK constraints and defaults count too.
     """
 
-    def __init__(self, queries: Iterable[str], tables: Iterable[TableShape] = ()) -> None:
+    def __init__(self, queries: Iterable[str], tables: Sequence[TableShape] = ()) -> None:
         self.columns: dict[str, set[Value]] = defaultdict(set)
         self.values: set[Value] = set()
         self.sizes: set[int] = set()
+        self._known = {column.name.lower() for table in tables for column in table.columns}
         names: set[str] = set()
         for query in queries:
             names |= self._take(query)
@@ -70,14 +72,21 @@ class Literals:
                 if node.is_int:
                     self.sizes.add(int(node.this))
                 continue
-            value = _value(node)
-            self.values.add(value)
-            holder = _comparison(node)
-            if holder is not None:
-                for column in holder.find_all(exp.Column):
-                    self.columns[column.name.lower()].add(value)
+            self._note(node, _value(node))
+        for constant, value in constants(tree, column_names(tree, self._known) if self._known else ()):
+            self._note(constant, value)
+        for escape in tree.find_all(exp.Escape):  # what a pattern means where its signs are no wildcards
+            if isinstance(escape.this, exp.Like) and isinstance(escape.this.expression, exp.Literal):
+                self._note(escape.this, escape.this.expression.name.replace(escape.expression.name or " ", ""))
         comparisons = tree.find_all(exp.EQ)
         self.share((c.left.name, c.right.name) for c in comparisons if _joins_columns(c))
+
+    def _note(self, node: exp.Expr, value: Value) -> None:
+        self.values.add(value)
+        holder = node if isinstance(node, exp.Like) else _comparison(node)
+        if holder is not None:
+            for column in holder.find_all(exp.Column):
+                self.columns[column.name.lower()].add(value)
 
     def share(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Columns that are compared with each other draw from one pool."""
@@ -131,6 +140,10 @@ def neighbours(value: Value) -> Iterator[Value]:
         yield from (value - 0.5, value + 0.5, value * 2, -value, int(value), int(value) + 1)
     elif isinstance(value, str):
         yield from _texts(value)
+    elif isinstance(value, bytes):
+        yield from (value + b"\0", b"")
+        if value:
+            yield from (value[:-1], *(value[:-1] + bytes([(value[-1] + step) % 256]) for step in (-1, 1)))
 
 
 def _texts(value: str) -> Iterator[str]:
@@ -196,9 +209,14 @@ def _said(statement: str) -> frozenset[str]:
 
 
 def brings_literals(original: str, rewrite: Script) -> bool:
-    """Whether the rewrite has a number or text that the original has not, 0 and 1 aside.
+    """Whether the rewrite has a number or text that the original has not, 0 and 1 aside, or makes one of others.
 
     Without one it can neither hold an answer by heart nor a threshold that only large databases pass.
     """
+    return any(brought(original, statement) for statement in (rewrite.query, *rewrite.indexes))
+
+
+def brought(original: str, statement: str) -> bool:
+    """Whether a statement, or a part of one, has a constant that the original has not, 0 and 1 aside."""
     known = _said(original) | {"0", "1"}
-    return not all(_said(statement) <= known for statement in (rewrite.query, *rewrite.indexes))
+    return not (_said(statement) <= known and made_constants(statement) - {"- 0", "- 1"} <= made_constants(original))

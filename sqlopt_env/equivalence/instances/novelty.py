@@ -13,7 +13,9 @@ from itertools import pairwise
 from ...sqlite.script import Script
 from ...sqlite.words import Word, words
 from ..compare import Value
-from .literals import LITERALS, number
+from ..shape import TableShape
+from .literals import Literals, number
+from .phrases import LITERALS, made_constants
 
 _COMPARES = ("=", "==", "!=", "<>", "<", "<=", ">", ">=")
 _COMPARING = ("IN", "BETWEEN")  # not LIKE and GLOB: a pattern may be about any letters
@@ -29,12 +31,16 @@ def novel_comparisons(original: str, rewrite: Script) -> dict[str, set[Value]] |
     known = words(original)
     literals = {word.text for word in known if word.kind in LITERALS} | {"0", "1"}
     quoted = {word.text for word in known if word.kind == "quoted"} | literals
+    made = made_constants(original)
     for statement in (rewrite.query, *rewrite.indexes):
         said = words(statement)
+        fresh = made_constants(statement) - made
+        if not all(phrase.startswith("- ") for phrase in fresh):
+            return None  # an operator or a function may make anything
         renamed = {after.text.lower() for word, after in pairwise(said) if word.is_word("AS")}
         runs: dict[int, tuple[int, bool]] = {}
         for place, word in enumerate(said):
-            if word.kind in LITERALS and word.text not in literals:
+            if word.kind in LITERALS and (word.text not in literals or f"- {word.text}" in fresh):
                 column, value = _compared(said, place, runs), _value(said, place)
                 if column not in names - renamed or value is None:
                     return None
@@ -42,6 +48,16 @@ def novel_comparisons(original: str, rewrite: Script) -> dict[str, set[Value]] |
             elif word.kind == "quoted" and word.text not in quoted and word.text.lower() not in names:
                 return None  # "text" is text where no column has that name
     return {column: _thinned(values) for column, values in found.items()}
+
+
+def novel_values(tables: Sequence[TableShape], original: str, rewrite: str) -> dict[str, set[Value]]:
+    """Values by the columns that stand in one comparison with them, also where they are computed: of the rewrite alone.
+
+    Read off the trees of both: slower, but it finds what `novel_comparisons` leaves open.
+    """
+    known, own = (Literals((query,), tables).columns for query in (original, rewrite))
+    found = {column: values - known.get(column, set()) for column, values in own.items()}
+    return {column: _thinned(values) for column, values in found.items() if values}
 
 
 def _thinned(values: set[Value]) -> set[Value]:
@@ -94,7 +110,9 @@ def _is_between(said: Sequence[Word], place: int) -> bool:
 
 def _value(said: Sequence[Word], place: int) -> Value:
     word = said[place]
+    if word.kind == "blob":
+        return bytes.fromhex(word.text)
     if word.kind != "number":
-        return word.text if word.kind == "text" else None
+        return word.text
     found = number(word.text)
     return -found if found is not None and said[place - 1].is_sign("-") else found

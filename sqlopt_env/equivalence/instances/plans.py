@@ -33,6 +33,11 @@ class Plan:
     checked: set[str]  # columns of which CHECKs speak, in lower case
     checks: list[str]  # CHECKs over several columns: those over one have done their work in the pools
 
+    def has_kin(self, place: int) -> bool:
+        """Whether a column may hold any text."""
+        column = self.table.columns[place]
+        return column.kind == "TEXT" and column.name.lower() not in self.checked
+
 
 class Plans:
     """The plans of all tables. `names` are the columns that the queries name, in lower case.

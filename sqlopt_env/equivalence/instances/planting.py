@@ -3,6 +3,8 @@
 The databases kept with a task tell mistakes in its query apart, but know nothing of the literals that a rewrite brings.
 Each is copied several times within itself, under other keys so that rows still belong together, and each copy holds
 other values around those literals. That takes a fraction of the time that instances made for the pair take.
+What the original says of keys (`user_id = 439`) no new key fulfils: so every third copy keeps the foreign keys of its
+rows, and in every other database the rows that were there are planted too, where they stand.
 """
 
 from __future__ import annotations
@@ -17,13 +19,14 @@ from ..compare import Row, Value
 from ..shape import ColumnShape, TableShape
 from .literals import neighbours
 from .scenario import columns_of
-from .values import fitting, fresh, pick
+from .values import fitting, fresh, held, pick
 
 _Name: TypeAlias = tuple[str, str]  # of a column: table and column in lower case
 Allows: TypeAlias = Callable[[Sequence[str], Sequence[str], Sequence[Value]], bool]
 _Keys: TypeAlias = dict[tuple[_Name, Value], Value]  # the keys of a copy, by what they were
 
 _ROWS, _MOST_COPIES = 40, 6  # of an instance, about
+_KEEPING = (False, True, False)  # which copies keep what their rows refer to
 _SHARE = 0.6  # of a column's values, those that others take the place of
 _NULLS = 0.06
 _FIRST_KEY = 5000
@@ -36,6 +39,8 @@ class _Bed:
     place: int
     column: ColumnShape
     key: _Name | None
+    is_own: bool  # not what refers to a key, but the key
+    is_free: bool  # nothing refers to it
     values: list[Value]
     next: Iterator[Value]
 
@@ -55,17 +60,17 @@ class Planting:
         self._tables = tables
         needed = _with_parents(tables, read)
         keys = _keys(tables)
-        self._beds = {
-            table.name: [
-                _Bed(place, column, key, values, iter(()))
-                for place, column in enumerate(table.columns)
-                for key in [keys.get((table.name.lower(), column.name.lower()))]
-                for values in [_values(table, column, literals.get(column.name.lower(), ()), allows)]
-                if key is not None or values
-            ]
-            for table in tables
-            if table.name.lower() in needed
-        }
+        shared = {key for name, key in keys.items() if name != key}
+
+        def beds(table: TableShape) -> Iterator[_Bed]:
+            for place, column in enumerate(table.columns):
+                name = (table.name.lower(), column.name.lower())
+                values = _values(table, column, literals.get(name[1], ()), allows)
+                key = keys.get(name)
+                if key is not None or values:
+                    yield _Bed(place, column, key, key == name, name not in shared, values, iter(()))
+
+        self._beds = {table.name: list(beds(table)) for table in tables if table.name.lower() in needed}
 
     def grown(self, rows: Mapping[str, list[Row]], number: int, seed: int) -> dict[str, list[Row]]:
         """These rows and copies of them, but nothing in tables that do not matter; the same for the same seed."""
@@ -75,25 +80,47 @@ class Planting:
         planted = [bed for _, _, beds in parts for bed in beds if bed.values]
         for bed in planted:
             bed.next = cycle(rng.sample(bed.values, len(bed.values)))
+        if number % 2:
+            for grown, members, beds in parts:
+                grown[:] = _planted(members, beds, rng.random)
         size = sum(len(members) for _, members, _ in parts)
         for copy in range(max(1, min(_MOST_COPIES, _ROWS // max(1, size)))):
             keys: _Keys = {}
             # Every other copy is planted in one column alone, with one value: all rows of a group, all children.
             only = pick(rng, planted) if planted and copy % 2 == 0 else None
+            keeps = _KEEPING[(number + copy) % len(_KEEPING)]
             for grown, members, beds in parts:
-                grown += _copied(members, beds, only, keys, _FIRST_KEY + 1000 * copy, rng.random)
+                grown += _copied(members, beds, only, keys, _FIRST_KEY + 1000 * copy, rng.random, keeps)
         return found
 
 
+def _planted(rows: list[Row], beds: list[_Bed], chance: Callable[[], float]) -> list[Row]:
+    """These rows themselves with other values, but for the keys that rows refer to each other by."""
+    changed = [list(row) for row in rows]
+    for bed in beds:
+        if bed.values and (bed.key is None or (bed.is_own and bed.is_free)):
+            for row in changed:
+                if chance() < _SHARE:
+                    row[bed.place] = next(bed.next)
+    return [tuple(row) for row in changed]
+
+
 def _copied(
-    rows: list[Row], beds: list[_Bed], only: _Bed | None, keys: _Keys, first: int, chance: Callable[[], float]
+    rows: list[Row],
+    beds: list[_Bed],
+    only: _Bed | None,
+    keys: _Keys,
+    first: int,
+    chance: Callable[[], float],
+    keeps: bool,
 ) -> list[Row]:
-    """A copy under keys of its own, from number `first` on; planted in the `only` column where there is one."""
+    """A copy under keys of its own, from number `first` on; planted in the `only` column where there is one. One that
+    `keeps` refers to what its rows refer to."""
     copies = [list(row) for row in rows]
     for bed in beds:
         place = bed.place
         plants = bed.values and (only is None or bed is only)
-        if bed.key is not None:
+        if bed.key is not None and (bed.is_own or not keeps):
             for row in copies:
                 old = row[place]
                 if old is not None:
@@ -114,7 +141,7 @@ def _copied(
 
 def _values(table: TableShape, column: ColumnShape, literals: Iterable[Value], allows: Allows) -> list[Value]:
     """What is planted in a column, the literals themselves more often than the others."""
-    met = sorted(literals, key=repr)
+    met = held(column, sorted(literals, key=repr))
     exact, near = fitting(column, met), fitting(column, (value for literal in met for value in _around(literal)))
     checks = [check for check in table.checks if columns_of(check) == {column.name.lower()}] if near else []
     found = [value for value in (*near, *exact) if not checks or allows(checks, [column.name], (value,))]

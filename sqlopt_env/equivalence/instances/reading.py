@@ -15,6 +15,7 @@ from sqlglot import exp
 
 from ..parsing import parsed
 from ..shape import TableShape
+from .constants import column_names, is_text
 
 Cell: TypeAlias = tuple[int, int]  # (occurrence, column) by their numbers
 Guards: TypeAlias = tuple[tuple[int, int], ...]  # (choice, arm): holds only where these arms are chosen
@@ -78,7 +79,10 @@ class Reading:
         self._counting = False  # the last expression was about a number of rows
         self._tables: Mapping[str, TableShape] = {table.name.lower(): table for table in tables}
         tree = parsed(query)
+        self._names: set[str] = set()  # that columns may have
         if tree is not None:
+            known = {column.name.lower() for table in self._tables.values() for column in table.columns}
+            self._names = column_names(tree, known)
             with suppress(RecursionError):
                 self._enter(tree, None, ())
 
@@ -179,11 +183,18 @@ class Reading:
         if (on := join.args.get("on")) is not None:
             self._hold(on, scope, guards)
         new = [name for name in scope.sources if name not in before]
-        for identifier in join.args.get("using") or ():
-            for one in before[-1:]:
+        columns = [identifier.name for identifier in join.args.get("using") or ()]
+        if join.method == "NATURAL":
+            columns = [name for source in new for name in self._names_of(scope.sources[source])]
+        for column in columns:
+            for one in [name for name in before if column.lower() in self._names_of(scope.sources[name])][-1:]:
                 for other in new:
-                    column = identifier.name
                     self._equate(exp.column(column, one), scope, exp.column(column, other), scope, guards)
+
+    def _names_of(self, source: _Source) -> list[str]:
+        if source.occurrence < 0:
+            return list(source.outputs)
+        return [column.name.lower() for column in self.occurrences[source.occurrence].table.columns]
 
     def _outputs(self, select: exp.Select, scope: _Scope) -> Iterator[tuple[str, exp.Expr, _Scope]]:
         for projection in select.expressions:
@@ -302,7 +313,8 @@ class Reading:
                 finally:
                     holder.outputs[name] = expression
             holder = holder.parent
-        return None
+        # "text" is text where nothing has that name.
+        return exp.Literal.string(column.name) if is_text(column, self._names) else None
 
     def _sums(self, node: exp.Expr, scope: _Scope) -> None:
         """`SUM(x) > 100`: numbers that the sum over a group is compared with."""

@@ -45,7 +45,7 @@ class Staged:
             values = self._like(occurrence, table, before) if before else {}
             values |= {column: value for (its, column), value in self._found.items() if its == occurrence}
             if before and self._rng.random() < _TWISTS:
-                twist = self._draft.twist(table).items()
+                twist = self._draft.twist(table, before).items()
                 values |= {place: value for place, value in twist if (occurrence, place) not in self._group}
             row = self._draft.add(table, values)
             if row is not None:

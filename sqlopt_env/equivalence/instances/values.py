@@ -6,7 +6,7 @@ import random
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import inf
+from math import inf, isfinite
 from typing import TypeVar
 
 from ..compare import Value
@@ -55,6 +55,10 @@ _WIDE: dict[str, tuple[Value, ...]] = {
 }
 _DATES: tuple[Value, ...] = ("2024-01-01", "2024-01-31", "2023-12-31", "2024-06-15")
 _NUMBER = re.compile(r"-?\d{1,15}")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d")
+_FILLING = " and so on, and so forth, "
+_LONGEST_KIN = 200
 _MOST_OTHERS = 12  # values near the literals of other columns
 _MOST_VALUES = 80
 
@@ -76,7 +80,7 @@ class Pool:
 
 def pool_for(column: ColumnShape, literals: Literals) -> Pool:
     """The pool of one column. The same literals give the same pool."""
-    met = sorted(literals.columns.get(column.name.lower(), set()), key=repr)
+    met = held(column, sorted(literals.columns.get(column.name.lower(), set()), key=repr))
     others = sorted(literals.values - set(met), key=repr)
     exact = fitting(column, met)
     near = fitting(column, (near for value in met for near in neighbours(value)))
@@ -117,6 +121,31 @@ def fitting(column: ColumnShape, values: Iterable[Value]) -> list[Value]:
             continue
         found[type(kept).__name__, kept] = kept
     return list(found.values())
+
+
+def held(column: ColumnShape, literals: list[Value]) -> list[Value]:
+    """These literals and, for a column of texts, the texts that SQLite compares it with in place of a float."""
+    if column.kind != "TEXT":
+        return literals
+    texts: list[Value] = [_float_text(value) for value in literals if isinstance(value, float) and isfinite(value)]
+    return [*literals, *texts]
+
+
+def _float_text(value: float) -> str:
+    whole, e, power = repr(value).partition("e")
+    return f"{whole if '.' in whole or not e else whole + '.0'}{e}{power}"
+
+
+def kin(rng: random.Random, value: Value) -> Value:
+    """A text that shares a long beginning with this one, and with the others that are made of it: only at its end does
+    it differ. A moment's are moments of the same minute."""
+    if not isinstance(value, str) or len(value) > _LONGEST_KIN:
+        return value
+    if _MOMENT.fullmatch(value):
+        return f"{value[:17]}{rng.randrange(60):02}"
+    if _DAY.fullmatch(value):
+        return f"{value} 12:30:{rng.randrange(60):02}"
+    return f"{value}{'' if len(value) >= len(_FILLING) else _FILLING}{pick(rng, 'xyz')}"
 
 
 def wide(column: ColumnShape) -> list[Value]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
 from typing import TypeAlias
 
 import apsw
@@ -11,11 +12,13 @@ import apsw
 from ...sqlite.connection import quoted
 from ..compare import Row, Value
 from ..shape import TableShape
+from .documents import are_documents, is_document
 
 Step: TypeAlias = tuple[str, list[Row]]  # a statement, and what it is run with
 Changes: TypeAlias = dict[Row, dict[str, Value]]  # new values by column, for each row by its key
 
 _NEIGHBOURS = 10  # rows that are drawn together
+_SAMPLE = 200  # values that tell whether a column holds JSON
 _MOST_LISTED = 100_000  # keys of a table without rowid that rows are drawn from
 
 
@@ -32,14 +35,18 @@ class Handle:
             self._terms = [rowid]
         except apsw.SQLError:  # WITHOUT ROWID
             self._terms = [quoted(column) for column in table.keys[0]]
+        self._documents: dict[str, cycle[Value] | None] = {}  # by column, where it holds JSON
         self._where = " AND ".join(f"{term} = ?" for term in self._terms)
 
     def values(self, columns: Iterable[str], key: Row) -> Row:
         return self._rows(f"SELECT {', '.join(map(quoted, columns))} FROM {self._name} WHERE {self._where}", key)[0]
 
     def keys(self, rest: str, arguments: Row = ()) -> list[Row]:
-        """The keys of the rows that the rest of a SELECT chooses."""
-        return self._rows(f"SELECT {', '.join(self._terms)} FROM {self._name} {rest}", arguments)
+        """The keys of the rows that the rest of a SELECT chooses; none where its conditions fail on what is there."""
+        try:
+            return self._rows(f"SELECT {', '.join(self._terms)} FROM {self._name} {rest}", arguments)
+        except apsw.SQLError:  # a query's conditions may fail on what was planted
+            return []
 
     def holds(self, columns: Iterable[str], values: Row) -> bool:
         terms = " AND ".join(f"{quoted(column)} = ?" for column in columns)
@@ -59,7 +66,10 @@ class Handle:
     def commonest(self, column: str, met: str, most: int) -> list[Value]:
         """The most frequent values of a column, given as SQL, in rows that are `met`."""
         rest = f"{met} AND {column} IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {most}"
-        return [row[0] for row in self._rows(f"SELECT {column} FROM {self._name} {rest}")]
+        try:
+            return [row[0] for row in self._rows(f"SELECT {column} FROM {self._name} {rest}")]
+        except apsw.SQLError:  # as above
+            return []
 
     def ends(self) -> list[Row]:
         """The rows with the smallest and the largest key."""
@@ -98,7 +108,7 @@ class Handle:
         value which a constraint refuses does not keep the others of its row back."""
         steps: dict[tuple[str, ...], list[Row]] = {}
         for key in sorted(rows, key=_in_order):
-            values = rows[key]
+            values = self._fitting(rows[key])
             kept = values if self._takes(values, key) else {c: v for c, v in values.items() if self._takes({c: v}, key)}
             if kept:
                 steps.setdefault(tuple(kept), []).append((*kept.values(), *key))
@@ -109,12 +119,34 @@ class Handle:
         columns = [column.name for column in self.table.columns]
         names, marks = ", ".join(map(quoted, columns)), ", ".join("?" * len(columns))
         statement = f"INSERT OR IGNORE INTO {self._name} ({names}) VALUES ({marks})"
-        kept = [values for row in rows for values in [tuple(row[c] for c in columns)] if self._runs(statement, values)]
+        found = (tuple(self._fitting(row)[column] for column in columns) for row in rows)
+        kept = [values for values in found if self._runs(statement, values)]
         return [(statement, kept)] if kept else []
 
     def deleted(self, keys: Iterable[Row]) -> list[Step]:
         gone = list(keys)
         return [(f"DELETE FROM {self._name} WHERE {self._where}", gone)] if gone else []
+
+    def _fitting(self, values: Mapping[str, Value]) -> dict[str, Value]:
+        """The same, with values that are there already for texts that would be the first of a column not to be JSON."""
+        found = dict(values)
+        for column, value in values.items():
+            if column not in self._documents:
+                self._documents[column] = self._present_documents(column)
+            documents = self._documents[column]
+            if documents is not None and value is not None and not is_document(value):
+                found[column] = next(documents)
+        return found
+
+    def _present_documents(self, column: str) -> cycle[Value] | None:
+        """To be asked before anything is put into the column."""
+        name = quoted(column)
+        try:
+            rows = self._rows(f"SELECT {name} FROM {self._name} WHERE {name} IS NOT NULL LIMIT {_SAMPLE}")
+        except UnicodeDecodeError:
+            return None
+        values = [row[0] for row in rows]
+        return cycle(values) if are_documents(values) else None
 
     def _takes(self, values: Mapping[str, Value], key: Row) -> bool:
         return bool(values) and self._runs(self._update(values), (*values.values(), *key))

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..compare import Value
+from .documents import are_documents, is_document
 
 Cells: TypeAlias = npt.NDArray[np.object_]
 Picks: TypeAlias = npt.NDArray[np.int64]  # positions of rows
@@ -25,6 +26,7 @@ _LIKE_A_KEY = ("id", "key", "code", "no")  # ends of names; such numbers are nam
 _FEW = 20  # distinct values, up to which they count as names rather than as measurements
 _RARE = 0.05  # the share of rows up to which an extreme value may be left out
 _JITTERED, _RESPELLED = 0.1, 0.1  # shares of the rows or, where they are fewer, of the distinct values
+_SAMPLE = 100  # values that tell of what kind a column is
 _LOOKED_AT = 64  # letters of a long text
 _LARGEST, _MOST_DECIMALS = 2**63 - 1, 6
 
@@ -48,9 +50,9 @@ class Resampled:
         self._like_a_key = name.lower().endswith(_LIKE_A_KEY)
         self._numbers = bool(present) and kinds <= {int, float}
         self._texts = kinds == {str}
-        sample: list[Any] = present[:: len(present) // 100 + 1]
+        sample: list[Any] = present[:: len(present) // _SAMPLE + 1]
         self._dates = self._texts and all(_DATE.match(text) for text in sample)
-        self._json = self._texts and all(text[:1] in ("{", "[") for text in sample)
+        self._documents = self._texts and are_documents(sample)
         self._decimals = max(map(_decimals, sample), default=0) if self._numbers else 0
         self._pool = self._without_extremes(present)
 
@@ -67,7 +69,7 @@ class Resampled:
         drawn = self._pool[picks]
         if self._numbers and not self._flags and not self._like_a_key:
             self._move(drawn, rng)
-        elif self._texts and not self._dates and not self._json:
+        elif self._texts and not self._dates and not self._documents:
             for place in self._some(drawn, _RESPELLED, rng).tolist():
                 drawn[place] = respelled(drawn[place], self._values, rng)
         return drawn
@@ -132,6 +134,8 @@ def fresh(values: Cells, taken: set[Value], count: int, rng: np.random.Generator
         tried: Sequence[Value] = rng.integers(low, high, size=4 * count, endpoint=True).tolist()
     elif all(type(value) is str and not _DATE.match(value) for value in values.tolist()):
         tried = [respelled(values[i], values, rng) for i in rng.integers(len(values), size=2 * count).tolist()]
+        if are_documents(values[:_SAMPLE].tolist()):
+            tried = [text for text in tried if is_document(text)]
     else:
         return []
     return [key for key in dict.fromkeys(tried) if key not in taken][:count]
