@@ -30,6 +30,7 @@ from .witness import Witness
 _OBSERVED = 24  # instances on which the coverage is measured, and then on some: most branches are reached at once
 _CANDIDATES = 4  # of so many instances, one is kept with a task
 _MOST_MISTAKES = 40
+_LONGEST_LOOKED_AT = 20_000  # characters
 _INDEX_SETS_KEPT, _PLANTED_KEPT = 32, 64
 _DOUBTS_KEPT = 256
 _DECIDING_SECONDS, _MOST_DECIDING = 0.05, 200  # looking for instances that decide the original's conditions
@@ -217,6 +218,8 @@ class Refuter:
 
     def _about_its_own(self, original: Script, rewrite: Script, samples: Sequence[Sample], seconds: float) -> str:
         """Which of the rewrite's conditions with a constant of its own no small database decides, or ""."""
+        if len(rewrite.query) > _LONGEST_LOOKED_AT:
+            return "the rewrite brings constants, and is too long for its conditions to be looked at"
         coverage = brought_conditions(self._plain, original.query, rewrite.query)
         if coverage is None:
             return "the rewrite brings constants, and its conditions cannot be read"

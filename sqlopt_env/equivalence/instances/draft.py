@@ -94,7 +94,7 @@ class Draft:
         place = rng.choice(plan.living)
         column = table.columns[place]
         if rng.random() < _KIN_TWISTS and plan.has_kin(place) and isinstance(before[place], str):
-            return {place: kin(rng, before[place])}
+            return {place: kin(rng, column, before[place])}
         return {place: None if not column.not_null and rng.random() < 0.5 else self._value(column, plan.pools[place])}
 
     def add(self, table: TableShape, given: Mapping[int, Value], depth: int = 0) -> Row | None:
@@ -132,7 +132,7 @@ class Draft:
                 row[place] = self._value(columns[place], plan.pools[place])
                 if self._mood.kin_share and plan.has_kin(place) and self._rng.random() < self._mood.kin_share:
                     known = self.rows[plan.table.name]
-                    row[place] = kin(self._rng, pick(self._rng, known)[place] if known else row[place])
+                    row[place] = kin(self._rng, columns[place], pick(self._rng, known)[place] if known else row[place])
         for key in plan.keys:
             self._fill_key(plan, key, given, row)
         for place, value in given.items():

@@ -136,11 +136,13 @@ def _float_text(value: float) -> str:
     return f"{whole if '.' in whole or not e else whole + '.0'}{e}{power}"
 
 
-def kin(rng: random.Random, value: Value) -> Value:
+def kin(rng: random.Random, column: ColumnShape, value: Value) -> Value:
     """A text that shares a long beginning with this one, and with the others that are made of it: only at its end does
-    it differ. A moment's are moments of the same minute."""
+    it differ. A moment's are moments of the same minute; where case does not count, it is the same in other letters."""
     if not isinstance(value, str) or len(value) > _LONGEST_KIN:
         return value
+    if column.collation == "NOCASE" and value.swapcase() != value:
+        return value.swapcase()
     if _MOMENT.fullmatch(value):
         return f"{value[:17]}{rng.randrange(60):02}"
     if _DAY.fullmatch(value):

@@ -7,6 +7,7 @@ import re
 import sqlglot
 from sqlglot import Parser, Token, TokenType, exp
 
+from ..parsing import parsed as read
 from .algebra import NotUnderstood
 
 _LONGEST = 5_000  # characters: some steps take quadratic time
@@ -70,7 +71,10 @@ def parsed(text: str) -> exp.Expr:
         raise NotUnderstood("a type name that sqlglot and SQLite may take for different ones")
     if _SEPARATED.search(text):
         raise NotUnderstood("a number with separators")
-    tree = sqlglot.parse_one(text, read="sqlite")
+    shared = read(text)
+    if shared is None:
+        raise NotUnderstood("what sqlglot cannot read")
+    tree = shared.copy()
     if not text.isascii() and any(not name.name.isascii() for name in tree.find_all(exp.Identifier)):
         raise NotUnderstood("names whose case SQLite distinguishes")
     return tree
