@@ -25,6 +25,7 @@ from .witness import MOST_SHOWN
 Ties: TypeAlias = bool | None
 
 _FAILURES = (apsw.Error, Refusal, UnicodeDecodeError)  # of a query on some rows
+SAME_DIRECTION = 8  # instances in a row that are read in the same direction: turning round costs two compilations
 _MOST_ROWS = 5000  # of the rewrite's that are compared with an original's other answers
 
 
@@ -191,6 +192,11 @@ class Pair:
             first = self._plain.rows(self._original.query, MOST_SHOWN + 1)
         with self._indexed.holding(case.rows):
             return first, self._indexed.rows(query, MOST_SHOWN + 1)
+
+
+def is_backwards(number: int) -> bool:
+    """Whether the instance of this number is read the other way round."""
+    return number // SAME_DIRECTION % 2 == 1
 
 
 @contextmanager

@@ -4,42 +4,32 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 from ..sqlite.copies import Copy
 from ..sqlite.script import Script
-from ..sqlite.words import plain_text
 from .arena import Arena, OutOfTime
-from .compare import Reference, Value
+from .compare import Reference
 from .coverage import Coverage
 from .distil import distilled
+from .doubts import Doubts
 from .instances import Instances, Rows
 from .instances.novelty import novel_comparisons, novel_values
-from .instances.planting import Planting
-from .instances.scenario import Sieve
 from .mistakes import mistakes
-from .pair import Case, Pair, Sample, Ties
-from .proof import prove
+from .pair import SAME_DIRECTION, Case, Pair, Sample, Ties, is_backwards
+from .planted import Planted
 from .smallest import made_small
-from .undecided import ALWAYS_THE_SAME, Blind, Deciding, brought_conditions, left_out, unproved
+from .undecided import Blind, Deciding
 from .witness import Witness
 
 _OBSERVED = 24  # instances on which the coverage is measured, and then on some: most branches are reached at once
 _CANDIDATES = 4  # of so many instances, one is kept with a task
 _MOST_MISTAKES = 40
-_LONGEST_LOOKED_AT = 20_000  # characters
-_INDEX_SETS_KEPT, _PLANTED_KEPT = 32, 64
-_DOUBTS_KEPT = 256
-_DECIDING_SECONDS, _MOST_DECIDING = 0.05, 200  # looking for instances that decide the original's conditions
+_INDEX_SETS_KEPT = 32
+_DECIDING_SECONDS, _MOST_DECIDING = 0.5, 200  # looking for instances that decide the original's conditions
 _SMALL = 40  # rows: what is watched is slow, so small instances come first
-_WATCHED_SEED = 1
-_SAME_DIRECTION = 8  # instances in a row that are read in the same direction: turning round costs two compilations
-
-# A query, the tables that are read, the values that are planted by column, and a seed.
-_Planted: TypeAlias = tuple[str, frozenset[str], frozenset[tuple[str, frozenset[Value]]], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +53,9 @@ class Refuter:
     def __init__(self, copy: Copy) -> None:
         self._plain = Arena(copy)
         self._indexed: OrderedDict[tuple[str, ...], Arena] = OrderedDict()
-        self._planted: OrderedDict[_Planted, list[Sample]] = OrderedDict()
-        self._doubts: OrderedDict[tuple[str, str], str] = OrderedDict()  # by original and rewrite
         self.tables = self._plain.tables
-        self._sieve = Sieve({})
+        self._planted = Planted(self.tables, self._plain)
+        self._doubts = Doubts(self.tables, self._plain, self._planted)
 
     def close(self) -> None:
         for arena in (self._plain, *self._indexed.values()):
@@ -97,8 +86,8 @@ class Refuter:
         with pair.within(start + seconds):
             for number in range(count):
                 try:
-                    observer = coverage if number < _OBSERVED or number % _SAME_DIRECTION == 0 else None
-                    case = pair.tried(instances.make(number, seed), _is_backwards(number), observer, _ties(number))
+                    observer = coverage if number < _OBSERVED or number % SAME_DIRECTION == 0 else None
+                    case = pair.tried(instances.make(number, seed), is_backwards(number), observer, _ties(number))
                     if isinstance(case, Case):
                         found = self._found(pair, case, tally.agreed)
                         if found is not None:
@@ -138,7 +127,7 @@ class Refuter:
         deciding = Deciding(self._plain, original.query)
         with pair.within(time.thread_time() + seconds), suppress(OutOfTime):
             for number in range(_CANDIDATES * count):
-                sample = pair.sample(instances.make(number, seed), _is_backwards(number))
+                sample = pair.sample(instances.make(number, seed), is_backwards(number))
                 if sample is not None:
                     found.append(sample)
             for sample in found:  # only now: looking for other answers turns round, and all mistakes compile again
@@ -177,7 +166,7 @@ class Refuter:
         literals = novel_comparisons(original.query, rewrite)
         values = novel_values(self.tables, original.query, rewrite.query) if literals is None else literals
         if values or literals is not None:
-            planted = self._planted_with(original, rewrite, values, samples, seed, seconds)
+            planted = self._planted.samples(original, rewrite, values, samples, seed, seconds)
             if planted is None:
                 return Search(0, finished=False)
             found = self.compare(original, rewrite, planted, start + seconds - time.thread_time())
@@ -189,106 +178,8 @@ class Refuter:
     def doubt(
         self, original: Script, rewrite: Script, samples: Sequence[Sample], blind: Blind, novel: bool, seconds: float
     ) -> str:
-        """Why equal results on small databases say too little: something that they are all blind to; or "".
-
-        `novel`: the rewrite brings literals. Then its conditions that hold one must be decided both ways.
-        """
-        if not (novel or blind) or plain_text(original.query) == plain_text(rewrite.query):
-            return ""
-        doubt = self._doubt(original, rewrite, samples, blind, novel, seconds)
-        # A condition that the schema promises no database decides, but then there is a proof.
-        return doubt if doubt and not prove(self.tables, original.query, rewrite.query) else ""
-
-    def _doubt(
-        self, original: Script, rewrite: Script, samples: Sequence[Sample], blind: Blind, novel: bool, seconds: float
-    ) -> str:
-        if blind.always_the_same:
-            return ALWAYS_THE_SAME
-        condition = left_out(blind, rewrite.query)
-        if condition:
-            return unproved("", condition, ", and the rewrite does not say it")
-        if not novel:
-            return ""
-        key = (original.query, rewrite.query)
-        if key not in self._doubts:
-            self._doubts[key] = self._about_its_own(original, rewrite, samples, seconds)
-            if len(self._doubts) > _DOUBTS_KEPT:
-                self._doubts.popitem(last=False)
-        return self._doubts[key]
-
-    def _about_its_own(self, original: Script, rewrite: Script, samples: Sequence[Sample], seconds: float) -> str:
-        """Which of the rewrite's conditions with a constant of its own no small database decides, or ""."""
-        if len(rewrite.query) > _LONGEST_LOOKED_AT:
-            return "the rewrite brings constants, and is too long for its conditions to be looked at"
-        coverage = brought_conditions(self._plain, original.query, rewrite.query)
-        if coverage is None:
-            return "the rewrite brings constants, and its conditions cannot be read"
-        start, pair = time.thread_time(), Pair(original, original, self._plain, self._plain)
-
-        def kept() -> Iterator[tuple[Rows, bool]]:
-            return ((sample.rows, sample.backwards) for sample in samples)
-
-        def made() -> Iterator[tuple[Rows, bool]]:
-            instances = Instances(self.tables, (original.query, rewrite.query))
-            return ((instances.make(i, _WATCHED_SEED), _is_backwards(i)) for i in range(_CANDIDATES * len(samples)))
-
-        def planted() -> Iterator[tuple[Rows, bool]]:
-            values = novel_comparisons(original.query, rewrite)
-            if values is None:
-                values = novel_values(self.tables, original.query, rewrite.query)
-            found = self._planted_with(original, rewrite, values, samples, _WATCHED_SEED, seconds)
-            return ((sample.rows, sample.backwards) for sample in found or ())
-
-        stages: tuple[Callable[[], Iterator[tuple[Rows, bool]]], ...] = (kept, planted, made)
-        for stage in stages:
-            if coverage.is_complete:
-                break
-            shown = stage()
-            with pair.within(start + seconds), suppress(OutOfTime):
-                for rows, backwards in shown:
-                    pair.watch(rows, backwards, coverage.observe)
-                    if coverage.is_complete:
-                        break
-        open_ones = coverage.undecided
-        return unproved("its condition ", open_ones[0][0].sql(dialect="sqlite")) if open_ones else ""
-
-    def _planted_with(
-        self,
-        original: Script,
-        rewrite: Script,
-        values: Mapping[str, Collection[Value]],
-        samples: Sequence[Sample],
-        seed: int,
-        seconds: float,
-    ) -> list[Sample] | None:
-        """The samples planted with what the rewrite's literals are about; None where `seconds` do not suffice."""
-        read = frozenset(table.lower() for table, _ in original.reads | rewrite.reads)
-        key = (original.query, read, frozenset((name, frozenset(members)) for name, members in values.items()), seed)
-        if key not in self._planted:
-            planting = Planting(self.tables, read, values, self._sieve.allows)
-            planted = self._with_answers(original, samples, planting, seed, seconds)
-            if planted is None:
-                return None
-            self._planted[key] = planted
-            if len(self._planted) > _PLANTED_KEPT:
-                self._planted.popitem(last=False)
-        self._planted.move_to_end(key)
-        return self._planted[key]
-
-    def _with_answers(
-        self, original: Script, samples: Sequence[Sample], planting: Planting, seed: int, seconds: float
-    ) -> list[Sample] | None:
-        """The samples with values planted in them and the original's answers; None where `seconds` do not suffice."""
-        pair, found = Pair(original, original, self._plain, self._plain), []
-        with pair.within(time.thread_time() + seconds):
-            for number, sample in enumerate(sample for sample in samples if any(sample.rows.values())):
-                try:
-                    grown = pair.sample(planting.grown(sample.rows, number, seed), sample.backwards)
-                except OutOfTime:
-                    return None
-                if grown is not None:
-                    found.append(grown)
-        return found
+        """Why equal results on small databases say too little, or "": see `Doubts.doubt`."""
+        return self._doubts.doubt(original, rewrite, samples, blind, novel, seconds)
 
     def _pair(self, original: Script, rewrite: Script, seconds: float) -> Pair:
         """Raises Refusal where SQLite refuses one of the rewrite's indexes."""
@@ -316,13 +207,9 @@ class Refuter:
         return Search(agreed, *found) if found is not None else None
 
 
-def _is_backwards(number: int) -> bool:
-    return number // _SAME_DIRECTION % 2 == 1
-
-
 def _ties(number: int) -> Ties:
     """Every second pair of directions, falling and rising in turn: an order by luck mostly rises."""
-    pair = number // (2 * _SAME_DIRECTION)
+    pair = number // (2 * SAME_DIRECTION)
     return pair % 4 == 1 if pair % 2 == 1 else None
 
 
