@@ -108,7 +108,9 @@ def prepare(
     first = _timed(copies.clean, prepared, yardstick, allow)
     allow("instances", 2 * settings.timeout)
     prepared.samples, undecided = refuter.study(script, settings.instances, INSTANCE_SEED, settings.timeout)
-    prepared.blind = Blind(undecided, is_always_the_same(prepared.samples, prepared.reference))
+    # (A query that reads nothing is a constant.)
+    always_the_same = bool(script.reads) and is_always_the_same(prepared.samples, prepared.reference)
+    prepared.blind = Blind(undecided, always_the_same)
     second = _timed(copies.clean, prepared, yardstick, allow)
     if yardstick is not None and first is not None and second is not None:
         prepared.timing = yardstick.joined(first, second)
