@@ -169,8 +169,9 @@ class Workbench:
                 try:
                     apply(copy.connection, step)
                 except apsw.Error as error:  # of an index over an expression
-                    if reference is None and not isinstance(error, apsw.NoMemError):
-                        return found  # the original has no answer there either: it says nothing
+                    if reference is None and not isinstance(error, apsw.NoMemError):  # nor has the original an answer
+                        reason = "its indexes cannot be kept when the real database changes a little"
+                        raise Refusal("unverified", reason) from None
                     raise failure(error) from None
                 if reference is None or (number < len(stages) and not each and stages[-1][1] is not None):
                     continue

@@ -27,7 +27,7 @@ class _FrozenClock(apsw.VFS):
     """The default VFS, but `now` is always FROZEN_NOW (the authorizer cannot see the literal 'now'), and temporary
     files are in memory.
 
-    That is not PRAGMA temp_store = memory, with which SQLite sorts in another way: half as fast, and at a speed that
+    That is not PRAGMA temp_store = memory, with which SQLite sorts in another way: slower, and at a speed that
     depends on how the heap happens to look.
     """
 
