@@ -2,19 +2,18 @@
 
 The rows look as a person's data would: cities and products are skewed, some people share a name, some have placed no
 order and a few have placed very many, ids have gaps, ages, cities and user ids are missing at times, e-mail addresses
-come in mixed case, prices repeat. Randomness is drawn from PCG64's raw bits, whose stream NumPy guarantees, and
-turned into values with integer arithmetic and exact comparisons alone, so that every machine builds the same rows.
+come in mixed case, prices repeat.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
-from itertools import accumulate
 
 import numpy as np
+
+from .draws import Draws, Skewed
 
 FILE = "test.db"
 VERSION = 1
@@ -72,39 +71,12 @@ _PRODUCTS = (
 )  # fmt: skip
 
 
-class _Draws:
-    """A stream of whole numbers drawn with PCG64's guaranteed bits."""
-
-    def __init__(self, sequence: np.random.SeedSequence) -> None:
-        self._bits = np.random.PCG64(sequence)
-        self._buffer: list[int] = []
-
-    def below(self, n: int) -> int:
-        """Uniform in 0 .. n - 1, n small beside 2**63."""
-        if not self._buffer:
-            self._buffer = (self._bits.random_raw(8192) >> np.uint64(1)).tolist()
-        return self._buffer.pop() % n
-
-    def chance(self, per_mille: int) -> bool:
-        return self.below(1000) < per_mille
-
-
-class _Skewed:
-    """Draws an index with weight 1 / (index + shift), in whole numbers."""
-
-    def __init__(self, n: int, shift: int) -> None:
-        self._bounds = list(accumulate(10_000_000 // (i + shift) for i in range(n)))
-
-    def draw(self, draws: _Draws) -> int:
-        return bisect_right(self._bounds, draws.below(self._bounds[-1]))
-
-
 def rows(seed: int, scale: int) -> Iterator[tuple[str, Iterator[Sequence[object]]]]:
     """(table, rows) in an order that foreign keys allow. `scale` multiplies the rows."""
     for_users, for_orders = np.random.SeedSequence(seed).spawn(2)
     ids, signups = _user_ids(scale)
-    yield "users", _users(ids, signups, _Draws(for_users))
-    yield "orders", _orders(ids, signups, ORDERS * scale, _Draws(for_orders))
+    yield "users", _users(ids, signups, Draws(for_users))
+    yield "orders", _orders(ids, signups, ORDERS * scale, Draws(for_orders))
 
 
 def _user_ids(scale: int) -> tuple[list[int], list[int]]:
@@ -120,8 +92,8 @@ def _user_ids(scale: int) -> tuple[list[int], list[int]]:
     return ids, signups
 
 
-def _users(ids: list[int], signups: list[int], draws: _Draws) -> Iterator[Sequence[object]]:
-    city, first, last = _Skewed(len(_CITIES), 1), _Skewed(len(_FIRST_NAMES), 6), _Skewed(len(_LAST_NAMES), 8)
+def _users(ids: list[int], signups: list[int], draws: Draws) -> Iterator[Sequence[object]]:
+    city, first, last = Skewed(len(_CITIES), 1), Skewed(len(_FIRST_NAMES), 6), Skewed(len(_LAST_NAMES), 8)
     for number, day in zip(ids, signups, strict=True):
         name = f"{_FIRST_NAMES[first.draw(draws)]} {_LAST_NAMES[last.draw(draws)]}"
         mail = _mail(name, number, draws)
@@ -132,7 +104,7 @@ def _users(ids: list[int], signups: list[int], draws: _Draws) -> Iterator[Sequen
         yield number, name, mail, age, town, _day(day)
 
 
-def _mail(name: str, number: int, draws: _Draws) -> str:
+def _mail(name: str, number: int, draws: Draws) -> str:
     letters = unicodedata.normalize("NFKD", name.replace("ß", "ss").replace("Ł", "L").replace("ł", "l"))
     plain = letters.replace("ø", "o").encode("ascii", "ignore").decode()
     dotted = ".".join(plain.replace("'", "").split())
@@ -140,8 +112,8 @@ def _mail(name: str, number: int, draws: _Draws) -> str:
     return f"{local}{number}@{_MAIL_HOSTS[draws.below(len(_MAIL_HOSTS))]}"
 
 
-def _orders(ids: list[int], signups: list[int], n: int, draws: _Draws) -> Iterator[Sequence[object]]:
-    product, buyer = _Skewed(len(_PRODUCTS), 2), _Skewed(len(ids) * 4 // 5, 200)
+def _orders(ids: list[int], signups: list[int], n: int, draws: Draws) -> Iterator[Sequence[object]]:
+    product, buyer = Skewed(len(_PRODUCTS), 2), Skewed(len(ids) * 4 // 5, 200)
     # Every customer has a place in the order of eagerness; a fifth of them never buys.
     places = list(range(len(ids)))
     for i in range(len(places) - 1, 0, -1):
