@@ -19,6 +19,7 @@ ALLOWED = {
     "sqlopt_env.sqlite": {"sqlopt_env.types"},
     "sqlopt_env.workers": {"sqlopt_env.types", "sqlopt_env.sqlite.snapshot"},
     "sqlopt_env.equivalence": {"sqlopt_env.types", "sqlopt_env.sqlite"},
+    "sqlopt_env.trees": {"sqlopt_env.types", "sqlopt_env.sqlite"},
     "sqlopt_env.databases": {"sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.paths"},
     "sqlopt_env.preparation": {
         "sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.workers", "sqlopt_env.equivalence",

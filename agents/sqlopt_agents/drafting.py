@@ -13,11 +13,13 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from sqlopt_env.sqlite.plan import WhatIf
+from sqlopt_env.trees.draft import MAX_INDEXES, Draft, parse_draft
+from sqlopt_env.trees.schema import Schema, read_schema
 from sqlopt_env.types import Plan
 
 from .plan_cost import log_cost
 from .rules import RULES
-from .rules.base import MAX_INDEXES, Application, Draft, Schema, parse_draft, read_schema
+from .rules.base import Application
 
 
 @dataclass(frozen=True, slots=True)

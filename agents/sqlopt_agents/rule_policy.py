@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 
 from sqlopt_env.observation import PLAN_WORDS, Observation, plan_counts
 from sqlopt_env.trajectory import Proposal, Trajectory
+from sqlopt_env.trees.draft import Draft
 from sqlopt_env.types import Plan, SqlOptError
 
 from .drafting import Board, Option, board_for
 from .rules import RULES, rule
-from .rules.base import KINDS, Draft
+from .rules.base import KINDS
 
 STOP = "stop"
 MAX_STEPS = 5

@@ -15,10 +15,12 @@ import pytest
 import sqlglot
 from sqlglot import exp
 from sqlopt_agents.rules import RULES, rule
-from sqlopt_agents.rules.base import KINDS, Column, Draft, Schema, Table, parse_draft, read_schema
+from sqlopt_agents.rules.base import KINDS
 
 from sqlopt_env.databases.shop import SCHEMA
 from sqlopt_env.sqlite.connection import quoted
+from sqlopt_env.trees.draft import Draft, parse_draft
+from sqlopt_env.trees.schema import Column, Schema, Table, read_schema
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "rules"
 DATABASES = 40

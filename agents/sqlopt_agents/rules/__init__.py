@@ -1,7 +1,7 @@
 """The rewrite techniques, in the order in which they are tried and numbered.
 
-To add one, write one file here (see index_filter.py for a model and trees.py for what to say it with), one fixture
-`tests/fixtures/rules/<NAME>.sql`, and one line in RULES.
+To add one, write one file here (see index_filter.py for a model and `sqlopt_env.trees` for what to say it with), one
+fixture `tests/fixtures/rules/<NAME>.sql`, and one line in RULES.
 """
 
 from __future__ import annotations

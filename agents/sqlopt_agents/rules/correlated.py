@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from .base import Draft, Schema, conjuncts
-from .reading import rename_source, sources
-from .trees import (
+from sqlopt_env.trees.draft import Draft, conjuncts
+from sqlopt_env.trees.reading import rename_source, sources
+from sqlopt_env.trees.schema import Schema
+from sqlopt_env.trees.selects import (
     compare_alike,
     free_names,
     fresh_name,

@@ -13,7 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .base import Application, Draft, Schema
+from sqlopt_env.trees.draft import Draft
+from sqlopt_env.trees.schema import Schema
+
+from .base import Application
 from .correlated import joined, lookups
 
 NAME = "correlated_to_join"

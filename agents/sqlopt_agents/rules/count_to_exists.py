@@ -13,8 +13,11 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from .base import Application, Draft, Schema
-from .trees import comparisons, has_only, never_null, outputs, replaced, whole_number
+from sqlopt_env.trees.draft import Draft
+from sqlopt_env.trees.schema import Schema
+from sqlopt_env.trees.selects import comparisons, has_only, never_null, outputs, replaced, whole_number
+
+from .base import Application
 
 NAME = "count_to_exists"
 KIND = "redundancy"

@@ -13,10 +13,23 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from .base import Application, Draft, Schema, tables_of
+from sqlopt_env.trees.draft import Draft, tables_of
+from sqlopt_env.trees.reading import sources
+from sqlopt_env.trees.schema import Schema
+from sqlopt_env.trees.selects import (
+    free_names,
+    has_only,
+    inner_joins_only,
+    key_in,
+    names_of,
+    outputs,
+    selects,
+    twin,
+    with_where,
+)
+
+from .base import Application
 from .predicates import conditions
-from .reading import sources
-from .trees import free_names, has_only, inner_joins_only, key_in, names_of, outputs, selects, twin, with_where
 
 NAME = "distinct_join_to_exists"
 KIND = "join"

@@ -14,8 +14,11 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from .base import Application, Draft, Schema, own_nodes
-from .trees import aggregates, selects, twin
+from sqlopt_env.trees.draft import Draft, own_nodes
+from sqlopt_env.trees.schema import Schema
+from sqlopt_env.trees.selects import aggregates, selects, twin
+
+from .base import Application
 
 NAME = "drop_inner_order"
 KIND = "redundancy"

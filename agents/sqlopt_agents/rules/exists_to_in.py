@@ -13,8 +13,9 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from .base import Application, Draft, Schema, conjuncts
-from .trees import (
+from sqlopt_env.trees.draft import Draft, conjuncts
+from sqlopt_env.trees.schema import Schema
+from sqlopt_env.trees.selects import (  # fmt: skip
     compare_alike,
     free_names,
     has_only,
@@ -24,7 +25,9 @@ from .trees import (
     replaced,
     schema_column,
     with_where,
-)  # fmt: skip
+)
+
+from .base import Application
 
 NAME = "exists_to_in"
 KIND = "join"

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .base import Application, Draft, Schema
-from .trees import inner_joins_only, names_of, selects, twin
+from sqlopt_env.trees.draft import Draft
+from sqlopt_env.trees.schema import Schema
+from sqlopt_env.trees.selects import inner_joins_only, names_of, selects, twin
+
+from .base import Application
 
 NAME = "free_join_order"
 KIND = "join"

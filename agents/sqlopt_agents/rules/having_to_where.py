@@ -14,8 +14,11 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from .base import Application, Draft, Schema, conjuncts
-from .trees import is_aggregate, schema_column, selects, twin, with_where
+from sqlopt_env.trees.draft import Draft, conjuncts
+from sqlopt_env.trees.schema import Schema
+from sqlopt_env.trees.selects import is_aggregate, schema_column, selects, twin, with_where
+
+from .base import Application
 
 NAME = "having_to_where"
 KIND = "redundancy"

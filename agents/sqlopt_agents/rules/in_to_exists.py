@@ -13,8 +13,11 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from .base import Application, Draft, Schema, conjuncts
-from .trees import has_only, in_where, is_plain, names_of, outputs, replaced, with_where
+from sqlopt_env.trees.draft import Draft, conjuncts
+from sqlopt_env.trees.schema import Schema
+from sqlopt_env.trees.selects import has_only, in_where, is_plain, names_of, outputs, replaced, with_where
+
+from .base import Application
 
 NAME = "in_to_exists"
 KIND = "join"

@@ -14,9 +14,12 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from .base import Application, Draft, Schema, Table, index_statement, tables_of
+from sqlopt_env.trees.draft import Draft, index_statement, tables_of
+from sqlopt_env.trees.schema import Schema, Table
+from sqlopt_env.trees.selects import comparisons, schema_column, selects
+
+from .base import Application
 from .predicates import conditions
-from .trees import comparisons, schema_column, selects
 
 NAME = "index_expression"
 KIND = "indexing"

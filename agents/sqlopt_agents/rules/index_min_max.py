@@ -13,9 +13,12 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from .base import Application, Draft, Schema, index_statement, tables_of
+from sqlopt_env.trees.draft import Draft, index_statement, tables_of
+from sqlopt_env.trees.schema import Schema
+from sqlopt_env.trees.selects import has_only, outputs, selects
+
+from .base import Application
 from .predicates import filtered_columns
-from .trees import has_only, outputs, selects
 
 NAME = "index_min_max"
 KIND = "indexing"

@@ -13,7 +13,10 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from .base import Application, Draft, Schema, index_statement
+from sqlopt_env.trees.draft import Draft, index_statement
+from sqlopt_env.trees.schema import Schema
+
+from .base import Application
 from .predicates import accesses
 
 NAME = "index_order"

@@ -15,10 +15,13 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from .base import Application, Draft, Schema, tables_of
+from sqlopt_env.trees.draft import Draft, tables_of
+from sqlopt_env.trees.reading import rename_source, sources
+from sqlopt_env.trees.schema import Schema
+from sqlopt_env.trees.selects import fresh_name, has_only, is_plain, outputs, selects, twin, whole_number
+
+from .base import Application
 from .predicates import order_parts, output_names
-from .reading import rename_source, sources
-from .trees import fresh_name, has_only, is_plain, outputs, selects, twin, whole_number
 
 NAME = "late_lookup"
 KIND = "limit"

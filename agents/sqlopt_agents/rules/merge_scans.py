@@ -13,9 +13,12 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from .base import Application, Draft, Schema
-from .reading import rename_source, sources
-from .trees import free_names, has_only, outputs, replaced, selects
+from sqlopt_env.trees.draft import Draft
+from sqlopt_env.trees.reading import rename_source, sources
+from sqlopt_env.trees.schema import Schema
+from sqlopt_env.trees.selects import free_names, has_only, outputs, replaced, selects
+
+from .base import Application
 
 NAME = "merge_scans"
 KIND = "redundancy"

@@ -14,7 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .base import Application, Draft, Schema
+from sqlopt_env.trees.draft import Draft
+from sqlopt_env.trees.schema import Schema
+
+from .base import Application
 from .correlated import Lookup, joined, lookups
 
 NAME = "merge_subqueries"

@@ -13,9 +13,12 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from .base import Application, Draft, Schema, tables_of
-from .reading import sources
-from .trees import has_only, outputs, selects, twin
+from sqlopt_env.trees.draft import Draft, tables_of
+from sqlopt_env.trees.reading import sources
+from sqlopt_env.trees.schema import Schema
+from sqlopt_env.trees.selects import has_only, outputs, selects, twin
+
+from .base import Application
 
 NAME = "min_max_split"
 KIND = "redundancy"

@@ -13,9 +13,12 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from .base import Application, Draft, Schema, conjuncts
+from sqlopt_env.trees.draft import Draft, conjuncts
+from sqlopt_env.trees.schema import Schema
+from sqlopt_env.trees.selects import in_where, never_null, outputs, replaced
+
+from .base import Application
 from .in_to_exists import as_exists
-from .trees import in_where, never_null, outputs, replaced
 
 NAME = "not_in_to_not_exists"
 KIND = "join"

@@ -12,8 +12,11 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from .base import Application, Draft, Schema
-from .trees import replaced
+from sqlopt_env.trees.draft import Draft
+from sqlopt_env.trees.schema import Schema
+from sqlopt_env.trees.selects import replaced
+
+from .base import Application
 
 NAME = "or_to_in"
 KIND = "redundancy"

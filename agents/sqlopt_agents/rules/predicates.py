@@ -8,7 +8,8 @@ from typing import Literal
 
 from sqlglot import exp
 
-from .base import Schema, Table, conjuncts, identifier, own_nodes, tables_of
+from sqlopt_env.trees.draft import conjuncts, identifier, own_nodes, tables_of
+from sqlopt_env.trees.schema import Schema, Table
 
 Comparison = Literal["equality", "range"]
 _RANGES = (exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Between)

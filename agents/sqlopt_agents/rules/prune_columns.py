@@ -14,9 +14,12 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from .base import Application, Draft, Schema
-from .reading import sources
-from .trees import aggregates, has_star, is_aggregate, selects, twin
+from sqlopt_env.trees.draft import Draft
+from sqlopt_env.trees.reading import sources
+from sqlopt_env.trees.schema import Schema
+from sqlopt_env.trees.selects import aggregates, has_star, is_aggregate, selects, twin
+
+from .base import Application
 
 NAME = "prune_columns"
 KIND = "projection"

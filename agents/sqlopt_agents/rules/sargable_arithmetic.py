@@ -16,8 +16,11 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from .base import Application, Draft, Schema
-from .trees import comparisons, replaced, schema_column, selects, whole_number
+from sqlopt_env.trees.draft import Draft
+from sqlopt_env.trees.schema import Schema
+from sqlopt_env.trees.selects import comparisons, replaced, schema_column, selects, whole_number
+
+from .base import Application
 
 NAME = "sargable_arithmetic"
 KIND = "redundancy"

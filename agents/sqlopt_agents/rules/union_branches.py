@@ -6,9 +6,10 @@ from itertools import combinations
 
 from sqlglot import exp
 
-from .base import Schema, conjuncts, tables_of
-from .reading import sources
-from .trees import has_only, is_plain, key_in, outputs, schema_column, text_value, whole_number
+from sqlopt_env.trees.draft import conjuncts, tables_of
+from sqlopt_env.trees.reading import sources
+from sqlopt_env.trees.schema import Schema
+from sqlopt_env.trees.selects import has_only, is_plain, key_in, outputs, schema_column, text_value, whole_number
 
 
 def branches(union: exp.Expr) -> list[exp.Expr]:

@@ -13,8 +13,11 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from .base import Application, Draft, Schema, conjuncts
-from .trees import outputs, replaced, with_where
+from sqlopt_env.trees.draft import Draft, conjuncts
+from sqlopt_env.trees.schema import Schema
+from sqlopt_env.trees.selects import outputs, replaced, with_where
+
+from .base import Application
 from .union_branches import constants, plain_branches, rows_shown_once, text_of
 
 NAME = "union_to_in"

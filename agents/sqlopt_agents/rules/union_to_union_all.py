@@ -13,9 +13,12 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from .base import Application, Draft, Schema
-from .reading import sources
-from .trees import outputs, twin
+from sqlopt_env.trees.draft import Draft
+from sqlopt_env.trees.reading import sources
+from sqlopt_env.trees.schema import Schema
+from sqlopt_env.trees.selects import outputs, twin
+
+from .base import Application
 from .union_branches import apart, plain_branches, rows_shown_once
 
 NAME = "union_to_union_all"

@@ -7,8 +7,9 @@ from typing import TypeVar
 
 from sqlglot import exp
 
-from .base import Column, Draft, Schema, own_nodes, tables_of
+from .draft import Draft, own_nodes, tables_of
 from .reading import fresh, sources
+from .schema import Column, Schema
 
 Node = TypeVar("Node", bound=exp.Expr)
 _MIRRORED: dict[type[exp.Expr], type[exp.Binary]] = {

@@ -8,7 +8,7 @@ from typing import Any
 
 import apsw
 
-from sqlopt_env.sqlite.connection import quoted
+from ..sqlite.connection import quoted
 
 
 @dataclass(frozen=True, slots=True)
