@@ -1,6 +1,7 @@
 """Named databases: a schema and deterministic rows, one file a domain.
 
 A domain is a module with `SCHEMA`, `FILE`, `VERSION` and `rows(seed, scale)`; a database is built when it is missing.
+Policies are trained on the TRAINING domains alone; the HELD_OUT ones tell what they have learnt.
 """
 
 from __future__ import annotations
@@ -10,10 +11,18 @@ from types import ModuleType
 
 from ..paths import build_dir
 from ..types import SqlOptError
-from . import shop
+from . import analytics, clinic, content, flights, hr, library, shop, social, tpch
 from .build import build, is_current
 
-DOMAINS: dict[str, ModuleType] = {"shop": shop}
+TRAINING: dict[str, ModuleType] = {
+    "shop": shop,
+    "social": social,
+    "hr": hr,
+    "analytics": analytics,
+    "content": content,
+}
+HELD_OUT: dict[str, ModuleType] = {"library": library, "flights": flights, "clinic": clinic, "tpch": tpch}
+DOMAINS: dict[str, ModuleType] = {**TRAINING, **HELD_OUT}
 
 
 def database_path(name: str) -> Path:
@@ -43,4 +52,4 @@ def default_path(name: str) -> Path:
     return path
 
 
-__all__ = ["DOMAINS", "build", "database_path", "default_path"]
+__all__ = ["DOMAINS", "HELD_OUT", "TRAINING", "build", "database_path", "default_path"]

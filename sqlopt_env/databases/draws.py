@@ -7,9 +7,13 @@ exact comparisons alone.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from itertools import accumulate
+from typing import TypeVar
 
 import numpy as np
+
+T = TypeVar("T")
 
 
 class Draws:
@@ -27,6 +31,21 @@ class Draws:
 
     def chance(self, per_mille: int) -> bool:
         return self.below(1000) < per_mille
+
+    def one_of(self, values: Sequence[T]) -> T:
+        return values[self.below(len(values))]
+
+    def step(self) -> int:
+        """From an id to the next one: more than 1 where rows have been deleted."""
+        return 1 if self.below(20) else 1 + self.below(9)
+
+    def shuffled(self, n: int) -> list[int]:
+        """The numbers 0 .. n - 1 in any order."""
+        numbers = list(range(n))
+        for i in range(n - 1, 0, -1):
+            j = self.below(i + 1)
+            numbers[i], numbers[j] = numbers[j], numbers[i]
+        return numbers
 
 
 class Skewed:

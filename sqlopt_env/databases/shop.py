@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 
+from .calendar import arrival, iso_day
 from .draws import Draws, Skewed
+from .people import Names
 
 FILE = "test.db"
 VERSION = 1
@@ -46,17 +48,6 @@ _CITIES = (
     "Lyon", "Nice", "Sevilla", "Málaga", "A Coruña", "Torino", "Bologna", "Gent", "Liège", "Utrecht", "Århus",
     "Tampere", "Tromsø", "Tartu", "Győr", "Plzeň", "Cork",
 )  # fmt: skip
-_FIRST_NAMES = (
-    "Anna", "Marie", "Thomas", "Michael", "Sofia", "Laura", "Peter", "Julia", "David", "Elena", "Lukas", "Emma",
-    "José", "François", "Zoë", "Björn", "Jürgen", "Łukasz", "Agnieszka", "Åsa", "Søren", "Chloé", "Iñigo", "Renée",
-    "João", "Márta", "Ümit", "Dvořák", "Siobhán", "Ana", "Tom", "Nina", "Oscar", "Paula", "Felix", "Clara",
-)  # fmt: skip
-_LAST_NAMES = (
-    "Müller", "Schmidt", "García", "Martin", "Smith", "Jones", "Rossi", "Novak", "Nowak", "Silva", "Santos",
-    "Jensen", "Hansen", "Johansson", "Dubois", "Lefèvre", "Fernández", "López", "O'Brien", "Murphy", "Kovács",
-    "Nagy", "Svoboda", "de Vries", "van den Berg", "Björk", "Weiß", "Keller", "Moreau", "Ferrari", "Costa", "Pérez",
-    "Ólafsson", "Kowalski", "Wójcik", "Horvat", "MacDonald", "Fischer", "Becker", "Wagner",
-)  # fmt: skip
 _MAIL_HOSTS = ("example.com", "example.org", "mail.example", "post.example", "Example.COM")
 _PRODUCTS = (
     ("USB-C cable", 7.99), ("phone case", 12.90), ("notebook A5", 4.50), ("coffee beans 1 kg", 18.95),
@@ -83,25 +74,19 @@ def _user_ids(scale: int) -> tuple[list[int], list[int]]:
     """Ids with gaps (deleted accounts), and the day of each sign-up; growth is faster in the second year."""
     n = USERS * scale
     ids = [i + i // 9 + i // 250 * 7 + 1 for i in range(n)]
-    # Sign-ups per day rise linearly: user i of n came on the day where day * (day + DAYS) passes its share.
-    signups, day = [], 0
-    for i in range(n):
-        while (day + 1) * (day + 1 + DAYS) * n <= i * 2 * DAYS * DAYS:
-            day += 1
-        signups.append(day)
-    return ids, signups
+    return ids, [arrival(i, n, DAYS) for i in range(n)]
 
 
 def _users(ids: list[int], signups: list[int], draws: Draws) -> Iterator[Sequence[object]]:
-    city, first, last = Skewed(len(_CITIES), 1), Skewed(len(_FIRST_NAMES), 6), Skewed(len(_LAST_NAMES), 8)
+    city, names = Skewed(len(_CITIES), 1), Names()
     for number, day in zip(ids, signups, strict=True):
-        name = f"{_FIRST_NAMES[first.draw(draws)]} {_LAST_NAMES[last.draw(draws)]}"
+        name = names.draw(draws)
         mail = _mail(name, number, draws)
         age = None if draws.chance(60) else 18 + (draws.below(50) + draws.below(40)) * 7 // 10
         town = None if draws.chance(30) else _CITIES[city.draw(draws)]
         if town and draws.chance(15):
             town = town.lower()  # typed in by hand
-        yield number, name, mail, age, town, _day(day)
+        yield number, name, mail, age, town, iso_day(FIRST_DAY, day)
 
 
 def _mail(name: str, number: int, draws: Draws) -> str:
@@ -109,19 +94,16 @@ def _mail(name: str, number: int, draws: Draws) -> str:
     plain = letters.replace("ø", "o").encode("ascii", "ignore").decode()
     dotted = ".".join(plain.replace("'", "").split())
     local = dotted if draws.chance(150) else dotted.lower()
-    return f"{local}{number}@{_MAIL_HOSTS[draws.below(len(_MAIL_HOSTS))]}"
+    return f"{local}{number}@{draws.one_of(_MAIL_HOSTS)}"
 
 
 def _orders(ids: list[int], signups: list[int], n: int, draws: Draws) -> Iterator[Sequence[object]]:
     product, buyer = Skewed(len(_PRODUCTS), 2), Skewed(len(ids) * 4 // 5, 200)
     # Every customer has a place in the order of eagerness; a fifth of them never buys.
-    places = list(range(len(ids)))
-    for i in range(len(places) - 1, 0, -1):
-        j = draws.below(i + 1)
-        places[i], places[j] = places[j], places[i]
+    places = draws.shuffled(len(ids))
     number = 0
     for i in range(n):
-        number += 1 if draws.below(20) else 1 + draws.below(9)  # cancelled orders leave gaps
+        number += draws.step()
         # In the order of their dates by and large; nobody buys before the day of the sign-up.
         day = min(DAYS - 1, max(0, i * DAYS // n + draws.below(7) - 3))
         customer = None if draws.chance(35) else places[buyer.draw(draws)]
@@ -135,8 +117,4 @@ def _orders(ids: list[int], signups: list[int], n: int, draws: Draws) -> Iterato
         pieces = 1 if draws.below(4) else 1 + draws.below(5)
         percent = 100 if draws.below(6) else 100 - 5 * draws.below(5)
         cents = round(price * 100) * pieces * percent // 100
-        yield number, None if customer is None else ids[customer], name, cents / 100, _day(day)
-
-
-def _day(number: int) -> str:
-    return (FIRST_DAY + timedelta(days=number)).isoformat()
+        yield number, None if customer is None else ids[customer], name, cents / 100, iso_day(FIRST_DAY, day)
