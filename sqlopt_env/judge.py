@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -21,7 +21,20 @@ from .action import parse_action
 from .databases import database_path
 from .repeats import Repeats
 from .sqlite.snapshot import Signature
-from .types import Brief, Evaluation, Outcome, Rewrite, Settings, SqlOptError, Task, Verdict, plan_from_dict
+from .survey import Survey
+from .types import (
+    Appraisal,
+    Brief,
+    Demands,
+    Evaluation,
+    Outcome,
+    Rewrite,
+    Settings,
+    SqlOptError,
+    Task,
+    Verdict,
+    plan_from_dict,
+)
 from .workers.pool import WorkerPool
 from .workers.worker import WorkerDied, WorkerOverran
 
@@ -35,6 +48,10 @@ _NO_ROWS = (
     " allows more)"
 )
 _AHEAD = 4  # pairs of a worker that wait for it, so that a slow one does not hold up the others
+
+
+class _Failed(SqlOptError):
+    """The workers did not survive the task."""
 
 
 class Judge:
@@ -116,6 +133,35 @@ class Judge:
             row_counts=tuple((table, rows) for table, rows in answer["row_counts"]),
             sqlite_version=apsw.sqlite_lib_version(),
         )
+
+    def survey(self, database: str | Path) -> Survey:
+        """What is in a database: tables, keys and columns with a sample of their values. Raises SqlOptError."""
+        task = Task("the survey", str(database), "")
+        return Survey.from_dict(self._asked(task, {"op": "survey"}))
+
+    def appraise(self, task: Task, answers: Sequence[str] = (), demands: Demands | None = None) -> Appraisal:
+        """Whether a query is a good task, what it takes, and the fastest of its known answers.
+
+        Where one of these has other rows, the task is unfit. A light look, for those who choose among many queries: it
+        says less than `evaluate`. Index costs are only right with `measure="steps"`. Raises SqlOptError for a database
+        that cannot be read.
+        """
+        request = {
+            "op": "appraise", "query": task.query, "answers": list(answers), "demands": asdict(demands or Demands()),
+        }  # fmt: skip
+        try:
+            return Appraisal.from_dict(self._asked(task, request))
+        except _Failed as failed:
+            return Appraisal("dear", str(failed), 0, 0, 0.0)
+
+    def _asked(self, task: Task, request: dict[str, Any]) -> dict[str, Any]:
+        """A worker's answer on the task's database. Raises SqlOptError, and _Failed where workers did not survive."""
+        signature = self._signature(task)
+        place = {"path": signature.path, "signature": signature, "query": task.query}
+        try:
+            return self._checked(task, self._answer({**place, **request}, _TRIES))
+        except (WorkerDied, WorkerOverran) as error:
+            raise _Failed(f"task {task.id}: {_end(error)}") from error
 
     def evaluate(self, task: Task, action: str | Rewrite, *, thorough: bool = False) -> Evaluation:
         """Judges one rewrite of the task's query; with `thorough`, on many more small databases.

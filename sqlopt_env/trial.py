@@ -11,6 +11,7 @@ from typing import Any
 
 import apsw
 
+from .appraisal import appraise
 from .equivalence.instances.literals import brings_literals
 from .equivalence.limits import strange_limit
 from .equivalence.ordering import is_ordered
@@ -24,8 +25,9 @@ from .sqlite.plan import explain
 from .sqlite.script import Refusal, Script, one_line, read_script
 from .sqlite.snapshot import Signature
 from .sqlite.timing import Comparison
-from .types import Outcome, Settings, SqlOptError, Verdict
-from .workbench import Changed, Effort, Place, Workbench
+from .survey import survey
+from .types import Demands, Outcome, Settings, SqlOptError, Verdict
+from .workbench import LOAD_SECONDS_PER_GIB, Changed, Effort, Place, Workbench
 from .workers.host import Handler, Host
 
 SCRIPT_SECONDS = 2.0
@@ -35,15 +37,20 @@ THOROUGH_SEED = 1  # other instances than the ones that a policy's feedback come
 
 
 def make_handler(options: dict[str, Any]) -> Handler:
-    """What a worker process runs: requests `{"op": "brief" | "evaluate", "path", "signature", "query", ...}`."""
+    """What a worker process runs: requests `{"op", "path", "signature", ...}`, where `op` is a method of Bench."""
     bench = Bench(Settings(**options))
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # what it cannot read is of no concern to anyone
 
     def handle(request: dict[str, Any], host: Host) -> dict[str, Any]:
         signature = Signature(*request["signature"])
         try:
-            if request["op"] == "brief":
-                return bench.brief(signature, request["query"], host)
+            match request["op"]:
+                case "brief":
+                    return bench.brief(signature, request["query"], host)
+                case "survey":
+                    return bench.survey(signature, host)
+                case "appraise":
+                    return bench.appraise(signature, request["query"], request["answers"], request["demands"], host)
             return bench.evaluate(signature, request["query"], request["script"], request["thorough"], host)
         except SqlOptError as error:
             return {"error": str(error)}
@@ -75,6 +82,21 @@ class Bench:
             "columns": script.columns,
             "row_counts": place.copies.row_counts,
         }
+
+    def survey(self, signature: Signature, host: Host) -> dict[str, Any]:
+        """What is in the database."""
+        place = self._workbench.place(signature, host)
+        host("survey", 10.0 + LOAD_SECONDS_PER_GIB * signature.size / 2**30)
+        return asdict(survey(place.copies.clean.connection, place.copies.schema))
+
+    def appraise(
+        self, signature: Signature, query: str, answers: list[str], demands: dict[str, int], host: Host
+    ) -> dict[str, Any]:
+        """Is the query a good task?"""
+        place = self._workbench.place(signature, host)
+        apsw.hard_heap_limit(apsw.memory_used() + self._settings.memory_bytes)
+        sets = self._workbench.index_sets
+        return appraise(place, sets, query, answers, Demands(**demands), self._settings, host)
 
     def evaluate(self, signature: Signature, query: str, text: str, thorough: bool, host: Host) -> dict[str, Any]:
         """One trial, from the text of a script to an outcome."""

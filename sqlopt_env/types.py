@@ -22,6 +22,16 @@ Outcome = Literal[
 ]
 OUTCOMES: tuple[str, ...] = get_args(Outcome)
 
+Unfit = Literal[
+    "",  # it is a good task
+    "invalid",  # SQLite refuses it
+    "undetermined",  # its own answer is left open
+    "empty",  # no row, or one of nothing
+    "cheap",  # fewer steps than the floor
+    "dear",  # more steps than the limit
+    "large",  # more rows than the limit
+    "unequal",  # its known answer is not its answer
+]
 Status = Literal["proved", "tested", "refuted", "invalid", "unknown"]
 Measure = Literal["time", "steps", "interleaved"]
 
@@ -148,6 +158,53 @@ class Settings:
                 raise SqlOptError(f"{name} must be a whole number from {smallest:,} to {largest:,}, not {value!r}")
         if not isinstance(self.answer_repeats, bool):
             raise SqlOptError(f"answer_repeats must be True or False, not {self.answer_repeats!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What a slow query must be, to be a good task; steps are those of SQLite's virtual machine."""
+
+    least_steps: int = 40_000  # about 0.7 ms
+    most_steps: int = 5_000_000  # about 0.1 s
+    most_rows: int = 20_000
+    enough: float = 2.0  # an answer that is so many times as fast is good enough to try no further ones
+
+    def __post_init__(self) -> None:
+        for name, least in (("least_steps", 0), ("most_steps", 1), ("most_rows", 1)):
+            value = getattr(self, name)
+            if not (type(value) is int and least <= value <= 10**9):
+                raise SqlOptError(f"{name} must be a whole number from {least} to 1,000,000,000, not {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A script that answers a query, and what it takes: `index_steps` to build its indexes, `steps` to run.
+
+    `alone_steps` is what the query itself takes with these indexes, None where that is over the limit.
+    """
+
+    script: str
+    steps: int
+    index_steps: int
+    alone_steps: int | None = None
+    milliseconds: float = field(default=0.0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Appraisal:
+    """A query on its way to become a task: why it cannot, or what it takes, and its fastest answer that was tried."""
+
+    unfit: Unfit
+    reason: str
+    rows: int
+    steps: int
+    milliseconds: float = field(compare=False)
+    answer: Answer | None = None
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Appraisal:
+        """The inverse of `dataclasses.asdict`, also after a trip through JSON."""
+        return cls(**{**data, "answer": None if data["answer"] is None else Answer(**data["answer"])})
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,9 +33,15 @@ ALLOWED = {
         "sqlopt_env.preparation", "sqlopt_env.nearby",
     },
     "sqlopt_env.measurement": {"sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.preparation"},
+    "sqlopt_env.survey": {"sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.equivalence.shape"},
+    "sqlopt_env.appraisal": {
+        "sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.workers", "sqlopt_env.equivalence",
+        "sqlopt_env.preparation", "sqlopt_env.workbench",
+    },
     "sqlopt_env.trial": {
         "sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.workers", "sqlopt_env.equivalence",
-        "sqlopt_env.preparation", "sqlopt_env.workbench", "sqlopt_env.measurement",
+        "sqlopt_env.preparation", "sqlopt_env.workbench", "sqlopt_env.measurement", "sqlopt_env.survey",
+        "sqlopt_env.appraisal",
     },
     "sqlopt_env.examination": {
         "sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.workers", "sqlopt_env.equivalence",

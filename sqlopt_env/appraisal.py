@@ -1,0 +1,165 @@
+"""The worker's side of an appraisal: is a query a good task, how slow is it, and how fast are its known answers?
+
+A light trial, for generators that look at thousands of queries: the rows are compared on the real database alone, and
+what decides is counted in SQLite's steps, so that every machine accepts the same queries. The judge trusts none of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict
+from typing import Any
+
+import apsw
+
+from .equivalence.compare import Reference, Row, difference_of_chunks
+from .equivalence.determined import suspicious
+from .preparation import changes_with_reading, read_original, reference_of
+from .sqlite.copies import Copy
+from .sqlite.index_sets import IndexSets
+from .sqlite.script import Refusal, Script, read_script
+from .sqlite.steps import counting_steps
+from .sqlite.timing import cpu_clock
+from .types import Answer, Appraisal, Demands, Settings, SqlOptError, Unfit
+from .workbench import Place
+from .workers.host import Host
+
+_NOTHING = (None, 0, 0.0, "")
+
+
+class _Refused(Exception):
+    def __init__(self, kind: Unfit, reason: str) -> None:
+        self.kind: Unfit = kind
+        self.reason = reason
+
+
+def appraise(
+    place: Place, sets: IndexSets, query: str, answers: Sequence[str], demands: Demands, settings: Settings, host: Host
+) -> dict[str, Any]:
+    """An `Appraisal` as a dictionary."""
+    return asdict(_Appraising(place, sets, demands, settings, host).appraise(query, answers))
+
+
+class _Appraising:
+    """The checks of one query, from cheap to dear."""
+
+    def __init__(self, place: Place, sets: IndexSets, demands: Demands, settings: Settings, host: Host) -> None:
+        self._place, self._sets = place, sets
+        self._demands, self._settings, self._host = demands, settings, host
+        self._rows = self._steps = 0
+        self._milliseconds = 0.0
+
+    def appraise(self, query: str, answers: Sequence[str]) -> Appraisal:
+        unfit: Unfit = ""
+        reason = ""
+        answer: Answer | None = None
+        try:
+            answer = self._checked(query, answers)
+        except _Refused as refused:
+            unfit, reason = refused.kind, refused.reason
+        except SqlOptError as error:
+            unfit, reason = "undetermined" if "is not determined" in str(error) else "invalid", str(error)
+        return Appraisal(unfit, reason, self._rows, self._steps, self._milliseconds, answer)
+
+    def _checked(self, query: str, answers: Sequence[str]) -> Answer | None:
+        place, settings, copy = self._place, self._settings, self._place.copies.clean
+        self._host("script", settings.timeout)
+        script, _ = read_original(place.copies, place.refuter, query, settings)
+        self._host("reference", 2 * settings.timeout)
+        start = cpu_clock()
+        with counting_steps(copy.connection) as count:
+            rows = _rows(copy, script, self._demands)
+        self._rows, self._steps = len(rows), max(count.steps, 1)
+        self._milliseconds = (cpu_clock() - start) / 1e6
+        if not rows or (len(rows) == 1 and all(value in _NOTHING for value in rows[0])):
+            raise _Refused("empty", "its answer is empty")
+        least = self._demands.least_steps
+        if self._steps < least:
+            raise _Refused("cheap", f"it takes {self._steps:,} steps, fewer than {least:,}")
+        reference = reference_of(copy, script, rows, settings.timeout, self._host)
+        answer = self._best(script, reference, answers)
+        # Last, for it costs most.
+        if suspicious(script.query, place.refuter.tables) and changes_with_reading(
+            copy, script, reference, (), settings.timeout, self._host
+        ):
+            raise _Refused("undetermined", "its answer changes with the order in which SQLite reads rows")
+        return answer
+
+    def _best(self, original: Script, reference: Reference, answers: Sequence[str]) -> Answer | None:
+        """The fastest answer, of those up to the first one that is fast enough. Raises _Refused where one is wrong."""
+        best: Answer | None = None
+        for text in answers:
+            self._host("check", 4 * self._settings.timeout)
+            answer = self._answer(text, original, reference)
+            if answer is not None and (best is None or self._gain(answer) > self._gain(best)):
+                best = answer
+            if best is not None and self._gain(best) >= self._demands.enough:
+                break
+        return best
+
+    def _gain(self, answer: Answer) -> float:
+        return self._steps / (answer.steps + answer.index_steps / self._settings.amortize_over)
+
+    def _answer(self, text: str, original: Script, reference: Reference) -> Answer | None:
+        """What the script takes, None where that is too much. Raises _Refused where it is no answer."""
+        copies, most = self._place.copies, self._demands.most_steps
+        problem = ""
+        try:
+            script = read_script(copies.blank.connection, copies.blank.authorizer, text, self._settings)
+            indexes = self._sets.get(copies.clean, script, self._settings.timeout)
+            start = cpu_clock()
+            with (
+                counting_steps(indexes.copy.connection) as count,
+                _steps_at_most(indexes.copy, most),
+                closing(indexes.copy.chunks(script.query)) as chunks,
+            ):
+                problem = difference_of_chunks(reference, chunks)
+            milliseconds = (cpu_clock() - start) / 1e6
+        except apsw.InterruptError:
+            return None
+        except Refusal as refusal:
+            problem = refusal.reason
+        except (apsw.Error, UnicodeDecodeError) as error:
+            problem = f"SQLite says: {error}"
+        if problem:
+            raise _Refused("unequal", f"its known answer is none: {problem}")
+        alone = _steps(indexes.copy, original, most) if script.indexes else self._steps
+        return Answer(text, max(count.steps, 1), round(indexes.cost.amount * 1e6), alone, milliseconds)
+
+
+def _rows(copy: Copy, script: Script, demands: Demands) -> list[Row]:
+    """All rows of the query. Raises _Refused where it takes too many steps, or has too many rows."""
+    rows: list[Row] = []
+    try:
+        with _steps_at_most(copy, demands.most_steps), closing(copy.rows(script.query)) as found:
+            for row in found:
+                rows.append(row)
+                if len(rows) > demands.most_rows:
+                    raise _Refused("large", f"it returns more than {demands.most_rows:,} rows")
+    except apsw.InterruptError:
+        raise _Refused("dear", f"it takes more than {demands.most_steps:,} steps") from None
+    except Refusal as refusal:
+        raise _Refused("large", refusal.reason) from None
+    except (apsw.Error, UnicodeDecodeError) as error:
+        raise _Refused("invalid", f"SQLite says: {error}") from None
+    return rows
+
+
+def _steps(copy: Copy, script: Script, most: int) -> int | None:
+    """What a query takes; None where that is over the limit."""
+    with counting_steps(copy.connection) as count, _steps_at_most(copy, most), suppress(apsw.InterruptError):
+        for _ in copy.chunks(script.query):
+            pass
+        return max(count.steps, 1)
+    return None
+
+
+@contextmanager
+def _steps_at_most(copy: Copy, steps: int) -> Iterator[None]:
+    """Statements are interrupted after so many virtual-machine steps, whatever the time."""
+    copy.connection.set_progress_handler(lambda: True, steps)
+    try:
+        yield
+    finally:
+        copy.connection.set_progress_handler(None)
