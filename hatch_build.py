@@ -8,7 +8,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SHIPPED = ("seed_data.json",)
+SHIPPED = ("seed_data.json", "heldout/tasks.json")
 
 
 class DataBuildHook(BuildHookInterface):  # type: ignore[type-arg]

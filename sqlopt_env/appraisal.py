@@ -1,4 +1,4 @@
-"""The worker's side of an appraisal: is a query a good task, how slow is it, and how fast are its known answers?
+"""The worker's side of an appraisal: is a query a good task, how slow is it, and how fast is its good form?
 
 A light trial, for generators that look at thousands of queries: the rows are compared on the real database alone, and
 what decides is counted in SQLite's steps, so that every machine accepts the same queries. The judge trusts none of it.
@@ -6,7 +6,8 @@ what decides is counted in SQLite's steps, so that every machine accepts the sam
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
@@ -17,12 +18,13 @@ from .equivalence.compare import Reference, Row, difference_of_chunks
 from .equivalence.determined import suspicious
 from .preparation import changes_with_reading, read_original, reference_of
 from .sqlite.copies import Copy
-from .sqlite.index_sets import IndexSets
+from .sqlite.index_pool import IndexPool, build_pool
 from .sqlite.script import Refusal, Script, read_script
+from .sqlite.snapshot import Signature
 from .sqlite.steps import counting_steps
 from .sqlite.timing import cpu_clock
 from .types import Answer, Appraisal, Demands, Settings, SqlOptError, Unfit
-from .workbench import Place
+from .workbench import DATABASES_KEPT, Place
 from .workers.host import Host
 
 _NOTHING = (None, 0, 0.0, "")
@@ -34,35 +36,58 @@ class _Refused(Exception):
         self.reason = reason
 
 
-def appraise(
-    place: Place, sets: IndexSets, query: str, answers: Sequence[str], demands: Demands, settings: Settings, host: Host
-) -> dict[str, Any]:
-    """An `Appraisal` as a dictionary."""
-    return asdict(_Appraising(place, sets, demands, settings, host).appraise(query, answers))
+class Appraiser:
+    """Appraises queries, one after the other, and keeps the last pools of indexes."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._pools: OrderedDict[tuple[Signature, tuple[str, ...]], IndexPool] = OrderedDict()
+
+    def appraise(
+        self, place: Place, query: str, good: str, indexes: tuple[str, ...], demands: Demands, host: Host
+    ) -> dict[str, Any]:
+        """An `Appraisal` as a dictionary."""
+        try:
+            pool = self._pool(place, indexes, host)
+        except Refusal as refusal:
+            raise SqlOptError(f"the indexes to choose from cannot be built: {refusal.reason}") from None
+        return asdict(_Appraising(place, pool, demands, self._settings, host).appraise(query, good or query))
+
+    def _pool(self, place: Place, indexes: tuple[str, ...], host: Host) -> IndexPool:
+        key = (place.signature, indexes)
+        if key not in self._pools:
+            while len(self._pools) >= DATABASES_KEPT:
+                self._pools.popitem(last=False)[1].copy.close()
+            host("index", (1 + len(indexes)) * self._settings.reference_timeout)
+            apsw.hard_heap_limit(0)
+            self._pools[key] = build_pool(place.copies.clean, indexes, self._settings.reference_timeout)
+        self._pools.move_to_end(key)
+        apsw.hard_heap_limit(apsw.memory_used() + self._settings.memory_bytes)
+        return self._pools[key]
 
 
 class _Appraising:
     """The checks of one query, from cheap to dear."""
 
-    def __init__(self, place: Place, sets: IndexSets, demands: Demands, settings: Settings, host: Host) -> None:
-        self._place, self._sets = place, sets
+    def __init__(self, place: Place, pool: IndexPool, demands: Demands, settings: Settings, host: Host) -> None:
+        self._place, self._pool = place, pool
         self._demands, self._settings, self._host = demands, settings, host
         self._rows = self._steps = 0
         self._milliseconds = 0.0
 
-    def appraise(self, query: str, answers: Sequence[str]) -> Appraisal:
+    def appraise(self, query: str, good: str) -> Appraisal:
         unfit: Unfit = ""
         reason = ""
         answer: Answer | None = None
         try:
-            answer = self._checked(query, answers)
+            answer = self._checked(query, good)
         except _Refused as refused:
             unfit, reason = refused.kind, refused.reason
         except SqlOptError as error:
             unfit, reason = "undetermined" if "is not determined" in str(error) else "invalid", str(error)
         return Appraisal(unfit, reason, self._rows, self._steps, self._milliseconds, answer)
 
-    def _checked(self, query: str, answers: Sequence[str]) -> Answer | None:
+    def _checked(self, query: str, good: str) -> Answer | None:
         place, settings, copy = self._place, self._settings, self._place.copies.clean
         self._host("script", settings.timeout)
         script, _ = read_original(place.copies, place.refuter, query, settings)
@@ -78,41 +103,30 @@ class _Appraising:
         if self._steps < least:
             raise _Refused("cheap", f"it takes {self._steps:,} steps, fewer than {least:,}")
         reference = reference_of(copy, script, rows, settings.timeout, self._host)
-        answer = self._best(script, reference, answers)
-        # Last, for it costs most.
+        self._host("check", 4 * settings.timeout)
+        answer = self._answer(good, script, reference)
+        # Backwards alone: the judge looks at more when it prepares the task, and that would take longest here.
         if suspicious(script.query, place.refuter.tables) and changes_with_reading(
-            copy, script, reference, (), settings.timeout, self._host
+            copy, script, reference, (), settings.timeout, self._host, ways=(None,)
         ):
             raise _Refused("undetermined", "its answer changes with the order in which SQLite reads rows")
         return answer
 
-    def _best(self, original: Script, reference: Reference, answers: Sequence[str]) -> Answer | None:
-        """The fastest answer, of those up to the first one that is fast enough. Raises _Refused where one is wrong."""
-        best: Answer | None = None
-        for text in answers:
-            self._host("check", 4 * self._settings.timeout)
-            answer = self._answer(text, original, reference)
-            if answer is not None and (best is None or self._gain(answer) > self._gain(best)):
-                best = answer
-            if best is not None and self._gain(best) >= self._demands.enough:
-                break
-        return best
+    def _answer(self, good: str, original: Script, reference: Reference) -> Answer | None:
+        """What the good form takes with the indexes that SQLite chooses; None where that is too much.
 
-    def _gain(self, answer: Answer) -> float:
-        return self._steps / (answer.steps + answer.index_steps / self._settings.amortize_over)
-
-    def _answer(self, text: str, original: Script, reference: Reference) -> Answer | None:
-        """What the script takes, None where that is too much. Raises _Refused where it is no answer."""
-        copies, most = self._place.copies, self._demands.most_steps
+        Raises _Refused where it is no answer.
+        """
+        copies, most, pool = self._place.copies, self._demands.most_steps, self._pool
         problem = ""
         try:
-            script = read_script(copies.blank.connection, copies.blank.authorizer, text, self._settings)
-            indexes = self._sets.get(copies.clean, script, self._settings.timeout)
+            script = read_script(copies.blank.connection, copies.blank.authorizer, good, self._settings)
+            taken = pool.taken(script.query)
             start = cpu_clock()
             with (
-                counting_steps(indexes.copy.connection) as count,
-                _steps_at_most(indexes.copy, most),
-                closing(indexes.copy.chunks(script.query)) as chunks,
+                counting_steps(pool.copy.connection) as count,
+                _steps_at_most(pool.copy, most),
+                closing(pool.copy.chunks(script.query)) as chunks,
             ):
                 problem = difference_of_chunks(reference, chunks)
             milliseconds = (cpu_clock() - start) / 1e6
@@ -124,8 +138,10 @@ class _Appraising:
             problem = f"SQLite says: {error}"
         if problem:
             raise _Refused("unequal", f"its known answer is none: {problem}")
-        alone = _steps(indexes.copy, original, most) if script.indexes else self._steps
-        return Answer(text, max(count.steps, 1), round(indexes.cost.amount * 1e6), alone, milliseconds)
+        alone = _steps(pool.copy, original, most)
+        built = round(sum(pool.costs[name] for name in taken) * 1e6)
+        indexes = tuple(pool.statements[name] for name in taken)
+        return Answer(script.query, indexes, max(count.steps, 1), built, alone, milliseconds)
 
 
 def _rows(copy: Copy, script: Script, demands: Demands) -> list[Row]:

@@ -139,16 +139,22 @@ class Judge:
         task = Task("the survey", str(database), "")
         return Survey.from_dict(self._asked(task, {"op": "survey"}))
 
-    def appraise(self, task: Task, answers: Sequence[str] = (), demands: Demands | None = None) -> Appraisal:
-        """Whether a query is a good task, what it takes, and the fastest of its known answers.
+    def appraise(
+        self, task: Task, good: str = "", indexes: Sequence[str] = (), demands: Demands | None = None
+    ) -> Appraisal:
+        """Whether a query is a good task, what it takes, and what its good form does with indexes out of these.
 
-        Where one of these has other rows, the task is unfit. A light look, for those who choose among many queries: it
-        says less than `evaluate`. Index costs are only right with `measure="steps"`. Raises SqlOptError for a database
-        that cannot be read.
+        Where the good form has other rows, the task is unfit. The indexes, CREATE INDEX statements without quotes in
+        their names, are built together, once for all queries. A light look, for those who choose among many queries:
+        it says less than `evaluate`. Raises SqlOptError for a database that cannot be read.
         """
         request = {
-            "op": "appraise", "query": task.query, "answers": list(answers), "demands": asdict(demands or Demands()),
-        }  # fmt: skip
+            "op": "appraise",
+            "query": task.query,
+            "good": good,
+            "indexes": list(indexes),
+            "demands": asdict(demands or Demands()),
+        }
         try:
             return Appraisal.from_dict(self._asked(task, request))
         except _Failed as failed:

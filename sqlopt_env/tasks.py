@@ -1,4 +1,4 @@
-"""Tasks from files and dictionaries, and the seeds that are shipped."""
+"""Tasks from files and dictionaries, and those that are shipped: the seeds, and the held-out ones."""
 
 from __future__ import annotations
 
@@ -20,14 +20,27 @@ def seed_examples() -> list[dict[str, Any]]:
     return examples
 
 
-def load_tasks(source: TaskSource = None) -> list[Task]:
-    """Tasks from the shipped seeds (None), a JSON file holding a list, or a collection of tasks or dictionaries.
+def heldout_examples() -> list[dict[str, Any]]:
+    """The held-out tasks with what is known of them, on databases that nothing is trained on; see the card beside them.
 
-    A dictionary has `database`, `query` (or `slow_query`) and mostly `id`; `description`, `optimization_type` and
-    `reference` (or `fast_query`) are optional, other keys are left alone. Raises SqlOptError for anything else.
+    They tell what was learnt: to train on them is to know nothing afterwards.
     """
-    if source is None:
+    examples: list[dict[str, Any]] = _read(data_dir() / "heldout" / "tasks.json")
+    return examples
+
+
+def load_tasks(source: TaskSource = None) -> list[Task]:
+    """Tasks that are shipped ("seeds", which None means too, or "heldout"), of a file, or of a collection.
+
+    A file holds a JSON list, or an object a line where its name ends in .jsonl; a collection holds tasks or
+    dictionaries. A dictionary has `database`, `query` (or `slow_query`) and mostly `id`; `description`,
+    `optimization_type` and `reference` (or `fast_query`) are optional, other keys are left alone. Raises SqlOptError
+    for anything else.
+    """
+    if source is None or source == "seeds":
         items: Iterable[Any] = seed_examples()
+    elif source == "heldout":
+        items = heldout_examples()
     elif isinstance(source, str | Path):
         items = _read(Path(source))
     elif isinstance(source, Mapping):
@@ -67,13 +80,21 @@ def _task(item: Any, number: int) -> Task:
 
 def _read(path: Path) -> Any:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise SqlOptError(f"there is no file {path}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SqlOptError(f"the file {path} cannot be read: {error}") from None
+    try:
+        value = _lines(text) if path.suffix == ".jsonl" else json.loads(text)
     except (ValueError, RecursionError) as error:
         raise SqlOptError(f"the file {path} is not JSON: {error}") from None
     if not isinstance(value, list):
         raise SqlOptError(f"the file {path} must hold a list of tasks, not {type(value).__name__}")
     return value
+
+
+def _lines(text: str) -> list[Any]:
+    """An object a line; a last line that was cut off is left out."""
+    lines = text.split("\n")
+    return [json.loads(line) for line in lines[:-1] if line.strip()]

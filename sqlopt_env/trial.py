@@ -11,7 +11,7 @@ from typing import Any
 
 import apsw
 
-from .appraisal import appraise
+from .appraisal import Appraiser
 from .equivalence.instances.literals import brings_literals
 from .equivalence.limits import strange_limit
 from .equivalence.ordering import is_ordered
@@ -50,7 +50,8 @@ def make_handler(options: dict[str, Any]) -> Handler:
                 case "survey":
                     return bench.survey(signature, host)
                 case "appraise":
-                    return bench.appraise(signature, request["query"], request["answers"], request["demands"], host)
+                    good, indexes, demands = request["good"], tuple(request["indexes"]), Demands(**request["demands"])
+                    return bench.appraise(signature, request["query"], good, indexes, demands, host)
             return bench.evaluate(signature, request["query"], request["script"], request["thorough"], host)
         except SqlOptError as error:
             return {"error": str(error)}
@@ -71,6 +72,7 @@ class Bench:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._workbench = Workbench(settings)
+        self._appraiser = Appraiser(settings)
 
     def brief(self, signature: Signature, query: str, host: Host) -> dict[str, Any]:
         """What may be known of a task before any rewrite."""
@@ -90,13 +92,11 @@ class Bench:
         return asdict(survey(place.copies.clean.connection, place.copies.schema))
 
     def appraise(
-        self, signature: Signature, query: str, answers: list[str], demands: dict[str, int], host: Host
+        self, signature: Signature, query: str, good: str, indexes: tuple[str, ...], demands: Demands, host: Host
     ) -> dict[str, Any]:
         """Is the query a good task?"""
         place = self._workbench.place(signature, host)
-        apsw.hard_heap_limit(apsw.memory_used() + self._settings.memory_bytes)
-        sets = self._workbench.index_sets
-        return appraise(place, sets, query, answers, Demands(**demands), self._settings, host)
+        return self._appraiser.appraise(place, query, good, indexes, demands, host)
 
     def evaluate(self, signature: Signature, query: str, text: str, thorough: bool, host: Host) -> dict[str, Any]:
         """One trial, from the text of a script to an outcome."""

@@ -167,7 +167,6 @@ class Demands:
     least_steps: int = 40_000  # about 0.7 ms
     most_steps: int = 5_000_000  # about 0.1 s
     most_rows: int = 20_000
-    enough: float = 2.0  # an answer that is so many times as fast is good enough to try no further ones
 
     def __post_init__(self) -> None:
         for name, least in (("least_steps", 0), ("most_steps", 1), ("most_rows", 1)):
@@ -178,21 +177,25 @@ class Demands:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A script that answers a query, and what it takes: `index_steps` to build its indexes, `steps` to run.
-
-    `alone_steps` is what the query itself takes with these indexes, None where that is over the limit.
+    """A query that answers another one, with the indexes that SQLite takes for it: `index_steps` to build them, `steps`
+    to run. `alone_steps` is what the other query takes with indexes, None where that is over the limit.
     """
 
-    script: str
+    query: str
+    indexes: tuple[str, ...]
     steps: int
     index_steps: int
     alone_steps: int | None = None
     milliseconds: float = field(default=0.0, compare=False)
 
+    @property
+    def script(self) -> str:
+        return "".join(f"{statement};\n" for statement in self.indexes) + self.query
+
 
 @dataclass(frozen=True, slots=True)
 class Appraisal:
-    """A query on its way to become a task: why it cannot, or what it takes, and its fastest answer that was tried."""
+    """A query on its way to become a task: why it cannot, or what it takes, and what its good form does."""
 
     unfit: Unfit
     reason: str
@@ -204,7 +207,9 @@ class Appraisal:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Appraisal:
         """The inverse of `dataclasses.asdict`, also after a trip through JSON."""
-        return cls(**{**data, "answer": None if data["answer"] is None else Answer(**data["answer"])})
+        answer = data["answer"]
+        made = None if answer is None else Answer(**{**answer, "indexes": tuple(answer["indexes"])})
+        return cls(**{**data, "answer": made})
 
 
 @dataclass(frozen=True, slots=True)

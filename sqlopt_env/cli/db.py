@@ -1,4 +1,4 @@
-"""`sqlopt db`: build and list the built-in databases."""
+"""`sqlopt db`: build and list the built-in databases, and show what is in any."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from ..databases import DOMAINS, build, default_path
+from ..databases import DOMAINS, HELD_OUT, build, default_path
 from ..databases.build import content_hash, is_current
+from ..judge import Judge
+from ..survey import ColumnSurvey, TableSurvey
 from ..types import SqlOptError
 
-app = typer.Typer(help="Build and list the built-in databases.", no_args_is_help=True)
+app = typer.Typer(help="Build, list and show databases.", no_args_is_help=True)
 
 
 @app.command("build")
@@ -37,8 +40,54 @@ def build_command(
 @app.command("list")
 def list_command() -> None:
     """List the built-in databases and where they are."""
-    table = Table("name", "file", "built")
+    table = Table("name", "for", "file", "built")
     for name, domain in DOMAINS.items():
         path = default_path(name)
-        table.add_row(name, str(path), "yes" if is_current(path, domain) else "at first use")
+        purpose = "evaluation" if name in HELD_OUT else "training"
+        table.add_row(name, purpose, str(path), "yes" if is_current(path, domain) else "at first use")
     Console().print(table)
+
+
+@app.command("show")
+def show_command(
+    database: Annotated[str, typer.Argument(help="A built-in database, or an SQLite file. It is only read.")],
+) -> None:
+    """Show the tables of a database: rows, keys, and of every column its type, NULLs and values."""
+    with Judge(workers=1) as judge:
+        tables = judge.survey(database).tables
+    console = Console()
+    if not tables:
+        console.print("The database has no tables.")
+    for table in tables:
+        console.print(_shown(table))
+
+
+def _shown(table: TableSurvey) -> Table:
+    keys = "; ".join(f"key ({', '.join(key)})" for key in table.keys)
+    shown = Table(
+        "column", "type", "NULL", "distinct", "values, for example",
+        title=escape(f"{table.name}: {table.rows:,} rows" + (f"; {keys}" if keys else "")), title_justify="left",
+    )  # fmt: skip
+    parents = {
+        column: f"{key.parent}.{target}"
+        for key in table.foreign_keys
+        for column, target in zip(key.columns, key.parent_columns, strict=False)
+    }
+    for column in table.columns:
+        parent = f" -> {parents[column.name]}" if column.name in parents else ""
+        nulls = "never" if column.not_null else f"{column.nulls:.1%}"
+        shown.add_row(
+            escape(column.name + parent),
+            escape(column.declared),
+            nulls,
+            f"{column.distinct:,}",
+            escape(_examples(column)),
+        )
+    return shown
+
+
+def _examples(column: ColumnSurvey) -> str:
+    """Three values out of the sorted sample."""
+    values = column.values
+    chosen = dict.fromkeys(values[(len(values) - 1) * part // 4] for part in (1, 2, 3)) if values else {}
+    return ", ".join(str(value) if len(str(value)) <= 24 else f"{str(value)[:21]}..." for value in chosen)

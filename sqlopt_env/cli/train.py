@@ -20,6 +20,7 @@ from sqlopt_agents.restem import ReSTEM, Result
 from sqlopt_agents.run_folder import RunFolder
 from sqlopt_curricula import Stage1
 
+from ..databases.build import file_hash
 from ..judge import Judge
 from ..reward import reward_function
 from ..tasks import load_tasks
@@ -87,7 +88,7 @@ def _agreed(config: Config, tasks: list[Task], judge: Judge, **names: str) -> di
     """What must be the same when a run is resumed; the number of iterations may grow."""
     values = {name: value for name, value in asdict(config).items() if name != "iterations"}
     texts = json.dumps([asdict(task) for task in tasks])
-    databases = {task.database: _hash(judge.database_path(task.database)) for task in tasks}
+    databases = {task.database: file_hash(judge.database_path(task.database)) for task in tasks}
     return {
         **values,
         **names,
@@ -95,16 +96,6 @@ def _agreed(config: Config, tasks: list[Task], judge: Judge, **names: str) -> di
         "tasks": hashlib.sha256(texts.encode()).hexdigest()[:16],
         "databases": databases,
     }
-
-
-def _hash(path: Path) -> str:
-    """Of the database file, and of its write-ahead log where there is one."""
-    digest = hashlib.sha256()
-    for part in (path, path.with_name(path.name + "-wal")):
-        if part.exists():
-            with part.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:16]
 
 
 def _decisive(all_versions: dict[str, str]) -> dict[str, str]:

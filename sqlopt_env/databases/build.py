@@ -90,3 +90,13 @@ def content_hash(path: Path) -> str:
             digest.update(repr(row).encode())
     connection.close()
     return digest.hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """A short hash of a database file, and of its write-ahead log where there is one."""
+    digest = hashlib.sha256()
+    for part in (path, path.with_name(path.name + "-wal")):
+        if part.exists():
+            with part.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]

@@ -24,9 +24,9 @@ from .schema import read_schema as read_schema
 MAX_INDEXES = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Draft:
-    """A rewrite in the making. In `query` every column carries the name of its source."""
+    """A rewrite in the making. In `query` every column carries the name of its source. Equal only to itself."""
 
     query: exp.Query
     indexes: tuple[str, ...] = ()
@@ -84,7 +84,7 @@ def tables_of(select: exp.Select, schema: Schema) -> dict[str, Table]:
     from_ = select.args.get("from_")
     if from_ is not None:
         sources.insert(0, from_.this)
-    shadowed = {cte.alias.lower() for with_ in select.root().find_all(exp.With) for cte in with_.expressions}
+    shadowed = _common_names(select)
     found = {}
     for source in sources:
         if isinstance(source, exp.Table) and source.name.lower() not in shadowed:
@@ -92,6 +92,18 @@ def tables_of(select: exp.Select, schema: Schema) -> dict[str, Table]:
             if table is not None:
                 found[source.alias_or_name] = table
     return found
+
+
+def _common_names(select: exp.Select) -> set[str]:
+    """Names of the common table expressions that this SELECT may read, or is part of, in lower case."""
+    names = set()
+    node: exp.Expr | None = select
+    while node is not None:
+        with_ = node.args.get("with_")
+        if with_ is not None:
+            names |= {cte.alias.lower() for cte in with_.expressions}
+        node = node.parent
+    return names
 
 
 def conjuncts(condition: exp.Expr | None) -> list[exp.Expr]:

@@ -33,9 +33,9 @@ class Table:
         return next((column for column in self.columns if column.name.lower() == name.lower()), None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Schema:
-    """Tables by lower-case name."""
+    """Tables by lower-case name. Equal only to itself."""
 
     tables: dict[str, Table]
 
