@@ -1,0 +1,93 @@
+"""Who writes queries: the protocol of an author, and the one that needs no language model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from sqlopt_env.sqlite.plan import WhatIf
+from sqlopt_env.survey import Survey
+from sqlopt_env.trees.draft import Draft, parse_draft
+from sqlopt_env.trees.schema import read_schema
+
+from .catalogue import Catalogue
+from .dress import dress
+from .pen import Pen
+from .pessimisers import PESSIMISERS
+from .pessimisers.base import Pessimiser
+from .shapes import SHAPES
+from .shapes.base import Shape
+
+_HOW_MANY = (0.15, 0.45, 0.3, 0.1)  # the chances of 0, 1, 2 and 3 pessimisers
+# Those that apply to nearly every query would crowd out the others: of two that apply, such a one is tried later.
+_COMMON = {"table_materialised": 0.1, "filter_by_key": 0.1, "text_through_concat": 0.3, "between_negated": 0.3}
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A query that wants to become a task. `good` should return the same rows faster; indexes are added to it.
+
+    `pessimisers` are what made it slow.
+    """
+
+    query: str
+    good: str
+    shape: str = ""
+    pessimisers: tuple[str, ...] = ()
+    description: str = ""
+
+
+class Author(Protocol):
+    """Writes queries over one database. `rng` is the only source of chance, so that a seed repeats the queries."""
+
+    def write(self, shape: str, rng: np.random.Generator) -> Candidate | None:
+        """A query of a shape, or None where this draw led to none. Any other name of a shape is the author's own."""
+        ...
+
+    @property
+    def shapes(self) -> Sequence[str]:
+        """The shapes that can be asked for, in the order in which they take turns."""
+        ...
+
+
+class GrammarAuthor:
+    """Writes a good query of a shape, and makes it slow with up to three pessimisers."""
+
+    def __init__(
+        self, survey: Survey, shapes: Sequence[Shape] = SHAPES, pessimisers: Sequence[Pessimiser] = PESSIMISERS
+    ) -> None:
+        self._catalogue = Catalogue(survey)
+        self._what_if = WhatIf(survey.schema)
+        self._schema = read_schema(survey.schema, self._what_if.connection)
+        self._shapes = {shape.NAME: shape for shape in shapes}
+        self._pessimisers = tuple(pessimisers)
+        self._weights = np.array([_COMMON.get(pessimiser.NAME, 1.0) for pessimiser in self._pessimisers])
+
+    @property
+    def shapes(self) -> Sequence[str]:
+        return tuple(self._shapes)
+
+    def write(self, shape: str, rng: np.random.Generator) -> Candidate | None:
+        sketch = self._shapes[shape].draw(Pen(self._catalogue, rng))
+        good = parse_draft(sketch.sql, self._schema) if sketch else None
+        if sketch is None or good is None:
+            return None
+        slow, names = self._slowed(good, int(rng.choice(len(_HOW_MANY), p=_HOW_MANY)), rng)
+        return Candidate(dress(slow), dress(good) if names else dress(slow), shape, names, sketch.description)
+
+    def _slowed(self, draft: Draft, times: int, rng: np.random.Generator) -> tuple[Draft, tuple[str, ...]]:
+        """The draft after so many pessimisers, fewer where no more apply, none of them twice."""
+        names: list[str] = []
+        # The order of exponential draws with these rates: the first is any with a chance in proportion to its weight.
+        for number in np.argsort(rng.exponential(size=len(self._weights)) / self._weights):
+            if len(names) == times:
+                break
+            pessimiser = self._pessimisers[number]
+            found = list(pessimiser.applications(draft, self._schema))
+            if found:
+                draft = found[int(rng.integers(len(found)))]
+                names.append(pessimiser.NAME)
+        return draft, tuple(names)

@@ -1,0 +1,145 @@
+"""`sqlopt generate`: new slow queries over a database, each with a known answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import apsw
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from sqlopt_curricula.generator.generate import Generator, Known, Slot
+from sqlopt_curricula.generator.log import GenerationLog, move_aside
+from sqlopt_curricula.generator.summary import QUANTILES, Summary, summarise
+
+from ..databases import DOMAINS, HELD_OUT, TRAINING
+from ..databases.build import file_hash
+from ..judge import Judge
+from ..types import Demands, SqlOptError
+
+_DEFAULTS = Demands()
+
+
+def generate(
+    domain: Annotated[
+        str, typer.Option(help=f"One of {', '.join(TRAINING)}, several with commas between them, or all.")
+    ] = "all",
+    database: Annotated[
+        Path | None, typer.Option(help="An SQLite file of your own, instead of a domain. It is only read.")
+    ] = None,
+    n: Annotated[int, typer.Option("--n", min=1, help="How many queries, over all domains.")] = 400,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same tasks; neighbours share none.")] = 0,
+    out: Annotated[Path, typer.Option(help="The file of tasks; a log is kept beside it.")] = Path("tasks.jsonl"),
+    least_steps: Annotated[int, typer.Option(help="Steps of SQLite below which a query is too cheap.")] = (
+        _DEFAULTS.least_steps
+    ),
+    most_steps: Annotated[int, typer.Option(help="Steps above which a query is too dear.")] = _DEFAULTS.most_steps,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that look at queries.")] = 2,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew; the earlier files are moved aside.")] = False,
+) -> None:
+    """Write slow queries that nobody has written, with their shape, what made them slow, their cost and an answer.
+
+    The same command goes on where it was interrupted.
+    """
+    names = _databases(domain, database)
+    demands = Demands(least_steps=least_steps, most_steps=most_steps)
+    console = Console(soft_wrap=True)
+    if fresh and (aside := move_aside(out)) is not None:
+        console.print(f"The earlier tasks are kept in {aside}.", highlight=False)
+    settings = {
+        "databases": {name: file_hash(Judge.database_path(name)) for name in names},
+        "n": n,
+        "seed": seed,
+        "least_steps": least_steps,
+        "most_steps": most_steps,
+        "sqlite": apsw.sqlite_lib_version(),
+    }
+    interrupted = False
+    with Judge(workers=workers, measure="steps") as judge, GenerationLog(out, settings) as log:
+        try:
+            with _progress(console) as bar:
+                line = bar.add_task("", total=n, completed=sum(map(len, log.slots.values())))
+                for number, name in enumerate(names):
+                    share = (n + len(names) - 1 - number) // len(names)
+                    for slot in _slots(judge, name, share, seed, demands, log):
+                        log.append(name, slot)
+                        bar.update(line, advance=1, description=Path(name).stem)
+        except KeyboardInterrupt:
+            interrupted = True
+        slots = [slot for name in names for slot in log.slots.get(name, [])]
+    report(console, summarise(slots))
+    if interrupted:
+        console.print("Interrupted: the same command goes on from here.")
+        raise typer.Exit(130)
+    console.print(f"tasks: {out}", highlight=False)
+
+
+def _databases(domain: str, database: Path | None) -> list[str]:
+    if database is not None:
+        if not database.is_file():
+            raise SqlOptError(f"there is no database file {database}")
+        return [str(database)]
+    names = list(TRAINING) if domain == "all" else [name.strip() for name in domain.split(",")]
+    for name in names:
+        if name in HELD_OUT:
+            raise SqlOptError(f"the domain {name} is held out: it tells what was learnt, and nothing is trained on it")
+        if name not in DOMAINS:
+            raise SqlOptError(f"unknown domain {name!r}: the domains are {', '.join(TRAINING)}; all means each of them")
+        if names.count(name) > 1:
+            raise SqlOptError(f"the domain {name} is named twice")
+    return names
+
+
+def _slots(judge: Judge, name: str, count: int, seed: int, demands: Demands, log: GenerationLog) -> Iterator[Slot]:
+    """The slots of one database that are not closed yet."""
+    closed = log.slots.get(name, [])
+    if len(closed) >= count:
+        return
+    known = Known()
+    for slot in closed:
+        if slot.query:
+            known.add(slot.query.task.query)
+    yield from Generator(judge, name, seed, known=known, demands=demands).slots(count, len(closed))
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Progress]:
+    columns = (TextColumn("{task.description:>10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        yield bar
+
+
+def report(console: Console, summary: Summary) -> None:
+    """The tables of a summary."""
+    counts = Table("shape", "queries", "share", title=f"{summary.count} slow queries", title_justify="left")
+    for shape, count in summary.shapes.most_common():
+        counts.add_row(shape, str(count), f"{count / summary.count:.1%}")
+    console.print(counts)
+    slowed = Table("pessimiser", "queries")
+    for name, count in summary.pessimisers.most_common():
+        slowed.add_row(name, str(count))
+    console.print(slowed)
+    costs = Table("quantile", *(f"{share:.0%}" for share in QUANTILES))
+    for title, values, form in (
+        ("steps", summary.steps, "{:,.0f}"),
+        ("milliseconds", summary.milliseconds, "{:.1f}"),
+        ("best known speedup (steps)", summary.speedups, "{:.1f}"),
+    ):
+        costs.add_row(title, *(form.format(value) for value in values))
+    console.print(costs)
+    kinds = summary.diversity
+    console.print(
+        f"diversity: {kinds.exact:.1%} of the texts, {kinds.literals:.1%} with literals masked, {kinds.names:.1%} with"
+        f" names masked too, {kinds.shape:.1%} of the tree shapes",
+        f"improvable by 2x or more: {summary.improvable:.1%}; the two largest shapes hold {summary.two_largest:.1%}",
+        "difficulty: " + ", ".join(f"{level}: {count}" for level, count in sorted(summary.difficulties.items())),
+        "refused: " + (", ".join(f"{why} {count}" for why, count in summary.refused.most_common()) or "none"),
+        sep="\n",
+        highlight=False,
+    )
+    if summary.count < summary.slots:
+        console.print(f"{summary.slots - summary.count} slots found no query that was good and new", highlight=False)
