@@ -138,7 +138,7 @@ class _Appraising:
             problem = f"SQLite says: {error}"
         if problem:
             raise _Refused("unequal", f"its known answer is none: {problem}")
-        alone = _steps(pool.copy, original, most)
+        alone = count.steps if script.query == original.query else _steps(pool.copy, original, most)
         built = round(sum(pool.costs[name] for name in taken) * 1e6)
         indexes = tuple(pool.statements[name] for name in taken)
         return Answer(script.query, indexes, max(count.steps, 1), built, alone, milliseconds)

@@ -61,10 +61,7 @@ class Fingerprints:
     @property
     def fold(self) -> Fold:
         """To which tasks such a query may belong."""
-        number = int(self.shape, 16)
-        if number % HELD_OUT_OF == 0:
-            return "heldout"
-        return "odd" if number // HELD_OUT_OF % 2 else "even"
+        return _fold(self.shape)
 
     @cached_property
     def _tree(self) -> exp.Expr | None:
@@ -102,6 +99,11 @@ class Diversity:
     shape: float
 
 
+def fold_of_tree(tree: exp.Expr) -> Fold:
+    """The fold of a query that is at hand as a tree, nearly always: writing it out may change what it is read as."""
+    return _fold(_hash(_shape(tree)))
+
+
 def fold_of_seed(seed: int) -> Fold:
     """The fold of the training tasks of a seed: neighbouring seeds have different ones."""
     return "odd" if seed % 2 else "even"
@@ -121,6 +123,13 @@ def diversity(queries: Iterable[str]) -> Diversity:
 def fingerprints(query: str) -> Fingerprints:
     """The fingerprints of a query; equal ones are equal texts in their field."""
     return Fingerprints(query)
+
+
+def _fold(shape: str) -> Fold:
+    number = int(shape, 16)
+    if number % HELD_OUT_OF == 0:
+        return "heldout"
+    return "odd" if number // HELD_OUT_OF % 2 else "even"
 
 
 def _exact(query: str, word: Word) -> str:

@@ -13,6 +13,7 @@ from sqlopt_env.survey import Survey
 from sqlopt_env.trees.draft import Draft, parse_draft
 from sqlopt_env.trees.schema import read_schema
 
+from ..diversity import Fold, fold_of_tree
 from .catalogue import Catalogue
 from .dress import dress
 from .pen import Pen
@@ -21,7 +22,8 @@ from .pessimisers.base import Pessimiser
 from .shapes import SHAPES
 from .shapes.base import Shape
 
-_HOW_MANY = (0.15, 0.45, 0.3, 0.1)  # the chances of 0, 1, 2 and 3 pessimisers
+_HOW_MANY = (0.1, 0.45, 0.35, 0.1)  # the chances of 0, 1, 2 and 3 pessimisers
+_WAYS = 4  # of making one good query slow, before another one is drawn
 # Those that apply to nearly every query would crowd out the others: of two that apply, such a one is tried later.
 _COMMON = {"table_materialised": 0.1, "filter_by_key": 0.1, "text_through_concat": 0.3, "between_negated": 0.3}
 
@@ -54,14 +56,19 @@ class Author(Protocol):
 
 
 class GrammarAuthor:
-    """Writes a good query of a shape, and makes it slow with up to three pessimisers."""
+    """Writes a good query of a shape, and makes it slow with up to three pessimisers, in other ways until its tree
+    shape is of the fold."""
 
     def __init__(
-        self, survey: Survey, shapes: Sequence[Shape] = SHAPES, pessimisers: Sequence[Pessimiser] = PESSIMISERS
+        self,
+        survey: Survey,
+        fold: Fold,
+        shapes: Sequence[Shape] = SHAPES,
+        pessimisers: Sequence[Pessimiser] = PESSIMISERS,
     ) -> None:
         self._catalogue = Catalogue(survey)
-        self._what_if = WhatIf(survey.schema)
-        self._schema = read_schema(survey.schema, self._what_if.connection)
+        self._schema = read_schema(survey.schema, WhatIf(survey.schema).connection)
+        self._fold = fold
         self._shapes = {shape.NAME: shape for shape in shapes}
         self._pessimisers = tuple(pessimisers)
         self._weights = np.array([_COMMON.get(pessimiser.NAME, 1.0) for pessimiser in self._pessimisers])
@@ -75,8 +82,12 @@ class GrammarAuthor:
         good = parse_draft(sketch.sql, self._schema) if sketch else None
         if sketch is None or good is None:
             return None
-        slow, names = self._slowed(good, int(rng.choice(len(_HOW_MANY), p=_HOW_MANY)), rng)
-        return Candidate(dress(slow), dress(good) if names else dress(slow), shape, names, sketch.description)
+        for _ in range(_WAYS):
+            slow, names = self._slowed(good, int(rng.choice(len(_HOW_MANY), p=_HOW_MANY)), rng)
+            if fold_of_tree(slow.query) == self._fold:
+                query = dress(slow)
+                return Candidate(query, dress(good) if names else query, shape, names, sketch.description)
+        return None
 
     def _slowed(self, draft: Draft, times: int, rng: np.random.Generator) -> tuple[Draft, tuple[str, ...]]:
         """The draft after so many pessimisers, fewer where no more apply, none of them twice."""

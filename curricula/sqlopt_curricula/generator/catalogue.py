@@ -10,6 +10,7 @@ from functools import cached_property
 from sqlopt_env.survey import ColumnSurvey, Survey, TableSurvey
 
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
+_NO_AMOUNT = re.compile(r"(\A|_)(id|no|nr|number|at|time|key|code)\Z|key\Z", re.IGNORECASE)
 _MOST_CATEGORIES = 200
 _FEWEST = 4  # rows that a value of a category or of a link must have on average
 
@@ -54,9 +55,9 @@ class Relation:
 
     @cached_property
     def numbers(self) -> tuple[ColumnSurvey, ...]:
-        """Whole or real numbers of many values, to compare and to add up."""
+        """Whole or real numbers of many values, to compare and to add up; what is named like a label is none."""
         numeric = (c for c in self.plain if all(isinstance(value, int | float) for value in c.values))
-        return tuple(c for c in numeric if c.distinct >= 8)
+        return tuple(c for c in numeric if c.distinct >= 8 and not _NO_AMOUNT.search(c.name))
 
     @cached_property
     def texts(self) -> tuple[ColumnSurvey, ...]:

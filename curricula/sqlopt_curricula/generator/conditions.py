@@ -39,12 +39,12 @@ def a_condition(chance: Chance, source: Source, column: ColumnSurvey, least: flo
 
 def _equal(chance: Chance, source: Source, column: ColumnSurvey) -> Condition:
     value = chance.one(column.values)
-    return Condition(f"{source[column]} = {literal(value)}", _share(column, [value], source.relation.rows))
+    return Condition(f"{source[column]} = {literal(value)}", _share(column, [value]))
 
 
 def _unequal(chance: Chance, source: Source, column: ColumnSurvey) -> Condition:
     value = chance.one(column.values)
-    share = 1 - _share(column, [value], source.relation.rows) - column.nulls
+    share = 1 - _share(column, [value]) - column.nulls
     return Condition(f"{source[column]} <> {literal(value)}", share)
 
 
@@ -53,7 +53,7 @@ def _listed(chance: Chance, source: Source, column: ColumnSurvey) -> Condition |
     if len(values) < 2:
         return None
     listed = ", ".join(map(literal, values))
-    return Condition(f"{source[column]} IN ({listed})", _share(column, values, source.relation.rows))
+    return Condition(f"{source[column]} IN ({listed})", _share(column, values))
 
 
 def _between(chance: Chance, source: Source, column: ColumnSurvey) -> Condition | None:
@@ -117,10 +117,11 @@ def _null(chance: Chance, source: Source, column: ColumnSurvey) -> Condition:
     return Condition(f"{source[column]} IS NOT NULL", 1 - column.nulls)
 
 
-def _share(column: ColumnSurvey, values: Sequence[Value], rows: int) -> float:
-    seen = sum(value in values for value in column.values) / len(column.values)
-    alone = len(values) / max(1, column.distinct)
-    return (seen if column.distinct <= 100 else max(alone, seen / 2)) * (1 - column.nulls)
+def _share(column: ColumnSurvey, values: Sequence[Value]) -> float:
+    seen = sum(value in values for value in column.values)
+    if column.distinct > 100 and seen <= 2 * len(values):  # a sample says little of rare values
+        return len(values) / column.distinct * (1 - column.nulls)
+    return seen / len(column.values) * (1 - column.nulls)
 
 
 def _within(column: ColumnSurvey, low: Value, high: Value) -> float:

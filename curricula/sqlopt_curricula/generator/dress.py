@@ -13,11 +13,23 @@ def dress(draft: Draft) -> str:
     _without_lone_alias(query)
     called = {column.name for column in query.find_all(exp.Column) if not column.table}  # by ORDER BY
     for select in _branches(query):
-        for item in list(select.expressions):
-            plain = isinstance(item, exp.Alias) and isinstance(item.this, exp.Column) and item.alias == item.this.name
-            if plain and (item.alias not in called or not item.this.table):
-                item.replace(item.this)
+        for item in select.expressions:
+            if isinstance(item, exp.Alias) and isinstance(item.this, exp.Column) and item.alias == item.this.name:
+                _unname(item, called if item.this.table else set())
+    for holder in query.find_all(exp.Subquery, exp.Exists):  # whose columns nobody calls by name
+        if isinstance(holder.this, exp.Select) and not isinstance(holder.parent, exp.From | exp.Join):
+            for item in holder.this.expressions:
+                _unname(item, called)
+    for table in query.find_all(exp.Table):
+        if table.alias == table.name:
+            table.set("alias", None)
     return query.sql(dialect="sqlite", pretty=True)
+
+
+def _unname(item: exp.Expr, called: set[str]) -> None:
+    """In place: an output without its alias, unless it is called by it."""
+    if isinstance(item, exp.Alias) and item.alias not in called:
+        item.replace(item.this)
 
 
 def _without_lone_alias(query: exp.Query) -> None:

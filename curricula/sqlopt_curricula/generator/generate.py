@@ -29,7 +29,7 @@ from .slow_query import SlowQuery, slow_query
 
 ATTEMPTS = 60  # at one shape in a slot, before the next one has its turn
 IMPROVABLE = 2.0  # an effective speedup, by steps
-_WANTED = 3.0  # the same, for a query to be accepted: by time it is less at times
+_WANTED = 2.5  # the same, for a query to be accepted: by time it is less at times
 _ANY = 16  # one slot of so many takes a query whose best known answer is not so much faster
 _AHEAD = 2  # slots for each worker that run beyond the one that is to be closed next
 
@@ -89,7 +89,7 @@ class Generator:
         fold: Fold | None = None,
         known: Known | None = None,
         demands: Demands | None = None,
-        author: Callable[[Survey], Author] = GrammarAuthor,
+        author: Callable[[Survey, Fold], Author] = GrammarAuthor,
     ) -> None:
         if judge.settings.measure != "steps":
             raise SqlOptError('slow queries are chosen by steps: make the judge with measure="steps"')
@@ -100,7 +100,7 @@ class Generator:
         self._known = known or Known()
         self._demands = demands or Demands()
         survey = judge.survey(database)
-        self._author = author(survey)
+        self._author = author(survey, self._fold)
         self._indexes = index_pool(Catalogue(survey))
         self._shapes = tuple(self._author.shapes)
         if not self._shapes:

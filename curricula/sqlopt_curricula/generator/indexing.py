@@ -11,7 +11,8 @@ from .catalogue import Catalogue, Relation
 
 MOST = 60  # a script may have 64
 _LEAST_ROWS = 500
-_LEADING, _FOLLOWING = 6, 3  # columns that begin a pair, and that end one
+_LARGE = 80_000  # rows from which building takes longer than all else
+_LEADING, _FOLLOWING = (6, 4), (3, 2)  # columns that begin a pair and that end one, of ordinary and of large tables
 
 
 def index_pool(catalogue: Catalogue) -> tuple[str, ...]:
@@ -32,8 +33,9 @@ def _indexes(relation: Relation) -> Iterator[tuple[str, tuple[str, ...]]]:
             yield relation.name, (column.name,)
     leading = [column.name for column in (*relation.links, *relation.categories)]
     following = [column.name for column in (*relation.dates[:2], *relation.numbers[:2])]
-    for first in list(dict.fromkeys(leading))[:_LEADING]:
-        for second in following[:_FOLLOWING]:
+    large = relation.rows > _LARGE
+    for first in list(dict.fromkeys(leading))[: _LEADING[large]]:
+        for second in following[: _FOLLOWING[large]]:
             if first != second:
                 yield relation.name, (first, second)
 

@@ -102,11 +102,8 @@ class Pen(Chance):
         if column in source.relation.texts:
             return f"{self.one(('upper', 'lower', 'length'))}({written}) AS {name}_shown"
         if column in source.relation.numbers:
-            return self.one((
-                f"{written} * 2 AS double_{name}", f"abs({written}) AS {name}_size", f"-{written} AS minus_{name}",
-                f"coalesce({written}, 0) AS {name}_or_zero",
-                f"CASE WHEN {written} > {literal(self.one(column.values))} THEN 'high' ELSE 'low' END AS {name}_band",
-            ))  # fmt: skip
+            band = f"CASE WHEN {written} > {literal(self.one(column.values))} THEN 'high' ELSE 'low' END AS {name}_band"
+            return self.one((band, f"coalesce({written}, 0) AS {name}_or_zero"))
         return written
 
     def order(self, source: Source, *, total: bool = True, most: int = 2) -> str:
