@@ -22,6 +22,7 @@ from sqlopt_env.sqlite.words import Word, words
 Fold = Literal["heldout", "even", "odd"]
 HELD_OUT_OF = 5  # one tree shape of so many belongs to the held-out tasks
 _NAME, _LITERAL = "n", "?"
+_UNREADABLE = (SqlglotError, RecursionError, ValueError, AssertionError, AttributeError, TypeError)
 _LEAVES = (
     exp.Column, exp.Identifier, exp.Var, exp.Star, exp.Null, exp.Table, exp.TableAlias,
     exp.Literal, exp.Boolean, exp.HexString, exp.Neg,
@@ -56,7 +57,10 @@ class Fingerprints:
 
     @cached_property
     def shape(self) -> str:
-        return _hash(self._by_words(True) if self._tree is None else _shape(self._tree))
+        try:
+            return _hash(_shape(sqlglot.parse_one(self._query, dialect="sqlite")))
+        except _UNREADABLE:
+            return _hash(self._by_words(True))
 
     @property
     def fold(self) -> Fold:
@@ -64,22 +68,17 @@ class Fingerprints:
         return _fold(self.shape)
 
     @cached_property
-    def _tree(self) -> exp.Expr | None:
-        try:
-            return sqlglot.parse_one(self._query, dialect="sqlite")
-        except (SqlglotError, RecursionError, ValueError, AssertionError, AttributeError, TypeError):
-            return None
-
-    @cached_property
     def _masked(self) -> tuple[str, str]:
         """The query with its literals masked, and with its names masked too."""
-        if self._tree is None:
+        try:
+            tree = sqlglot.parse_one(self._query, dialect="sqlite")
+            _mask_literals(tree)
+            literals = tree.sql(dialect="sqlite", comments=False).lower()
+            _mask_names(tree)
+            _sort_operands(tree)
+            return literals, tree.sql(dialect="sqlite", comments=False)
+        except _UNREADABLE:
             return self._by_words(False), self._by_words(True)
-        tree = self._tree.copy()
-        _mask_literals(tree)
-        literals = tree.sql(dialect="sqlite").lower()
-        _mask_names(tree)
-        return literals, _in_order(tree).sql(dialect="sqlite")
 
     def _by_words(self, names: bool) -> str:
         masks = {"text": _LITERAL, "number": _LITERAL, "blob": _LITERAL}
@@ -165,16 +164,16 @@ def _mask_names(tree: exp.Expr) -> None:
         table.set("alias", None)
 
 
-def _in_order(tree: exp.Expr) -> exp.Expr:
-    """In place: the operands of AND and OR stand in the order of their texts."""
-
-    def sort(node: exp.Expr) -> exp.Expr:
-        if not isinstance(node, exp.And | exp.Or) or isinstance(node.parent, type(node)):
-            return node
-        operands = sorted((operand.copy() for operand in node.flatten()), key=lambda part: part.sql(dialect="sqlite"))
-        return exp.and_(*operands) if isinstance(node, exp.And) else exp.or_(*operands)
-
-    return tree.transform(sort, copy=False)
+def _sort_operands(tree: exp.Expr) -> None:
+    """In place: what AND and OR join stands in the order of its text, from the inside out."""
+    for node in reversed(list(tree.find_all(exp.And, exp.Or))):
+        if isinstance(node.parent, type(node)):
+            continue
+        operands = sorted((part.copy() for part in node.flatten(unnest=False)), key=lambda part: part.sql("sqlite"))
+        chain = operands[0]
+        for operand in operands[1:]:
+            chain = type(node)(this=chain, expression=operand)
+        node.replace(chain)
 
 
 def _shape(node: exp.Expr) -> str:

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from sqlopt_curricula.generator.generate import Generator, Known, Slot
+from sqlopt_curricula.generator.generate import GIVE_UP, Generator, Known, Slot
 from sqlopt_curricula.generator.log import GenerationLog, move_aside
 from sqlopt_curricula.generator.summary import QUANTILES, Summary, summarise
 
@@ -60,26 +60,35 @@ def generate(
     }
     interrupted = False
     with Judge(workers=workers, measure="steps") as judge, GenerationLog(out, settings) as log:
+        known = Known()
         try:
             with _progress(console) as bar:
                 line = bar.add_task("", total=n, completed=sum(map(len, log.slots.values())))
                 for number, name in enumerate(names):
                     share = (n + len(names) - 1 - number) // len(names)
-                    for slot in _slots(judge, name, share, seed, demands, log):
+                    for slot in _slots(judge, name, share, seed, known, demands, log):
                         log.append(name, slot)
                         bar.update(line, advance=1, description=Path(name).stem)
         except KeyboardInterrupt:
             interrupted = True
         slots = [slot for name in names for slot in log.slots.get(name, [])]
-    report(console, summarise(slots))
+    if slots:
+        report(console, summarise(slots))
     if interrupted:
         console.print("Interrupted: the same command goes on from here.")
         raise typer.Exit(130)
+    if len(slots) < n or any(slot.query is None for slot in slots):
+        found = sum(slot.query is not None for slot in slots)
+        why = slots[-1].refused.most_common(1)
+        most = f", mostly because they were: {why[0][0]}" if why else ""
+        console.print(f"{found} of {n} queries were found: at last all candidates were refused{most}", highlight=False)
     console.print(f"tasks: {out}", highlight=False)
 
 
 def _databases(domain: str, database: Path | None) -> list[str]:
     if database is not None:
+        if domain != "all":
+            raise SqlOptError("choose one of --domain and --database")
         if not database.is_file():
             raise SqlOptError(f"there is no database file {database}")
         return [str(database)]
@@ -94,15 +103,16 @@ def _databases(domain: str, database: Path | None) -> list[str]:
     return names
 
 
-def _slots(judge: Judge, name: str, count: int, seed: int, demands: Demands, log: GenerationLog) -> Iterator[Slot]:
-    """The slots of one database that are not closed yet."""
+def _slots(
+    judge: Judge, name: str, count: int, seed: int, known: Known, demands: Demands, log: GenerationLog
+) -> Iterator[Slot]:
+    """The slots of one database that are not closed yet. Those that are become known."""
     closed = log.slots.get(name, [])
-    if len(closed) >= count:
-        return
-    known = Known()
     for slot in closed:
         if slot.query:
             known.add(slot.query.task.query)
+    if len(closed) >= count or (len(closed) >= GIVE_UP and not any(slot.query for slot in closed[-GIVE_UP:])):
+        return
     yield from Generator(judge, name, seed, known=known, demands=demands).slots(count, len(closed))
 
 
@@ -141,5 +151,3 @@ def report(console: Console, summary: Summary) -> None:
         sep="\n",
         highlight=False,
     )
-    if summary.count < summary.slots:
-        console.print(f"{summary.slots - summary.count} slots found no query that was good and new", highlight=False)

@@ -75,7 +75,15 @@ def parse_draft(query: str, schema: Schema) -> Draft | None:
         return None
     if not isinstance(tree, exp.Query) or not all_columns_known(tree, names):
         return None
+    quote_names(tree)  # qualify forgets the quotes of an output's name in ORDER BY
     return Draft(tree) if rename_hiding_sources(tree, names) else None
+
+
+def quote_names(tree: exp.Expr) -> None:
+    """In place: every name that is not one by itself gets quotes."""
+    for name in tree.find_all(exp.Identifier):
+        if not name.quoted and identifier(name.name) != name.name:
+            name.set("quoted", True)
 
 
 def tables_of(select: exp.Select, schema: Schema) -> dict[str, Table]:

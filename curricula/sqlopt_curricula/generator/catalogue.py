@@ -11,6 +11,7 @@ from sqlopt_env.survey import ColumnSurvey, Survey, TableSurvey
 
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 _NO_AMOUNT = re.compile(r"(\A|_)(id|no|nr|number|at|time|key|code)\Z|key\Z", re.IGNORECASE)
+FEWEST_ROWS = 1000  # of a table that is worth a query
 _MOST_CATEGORIES = 200
 _FEWEST = 4  # rows that a value of a category or of a link must have on average
 

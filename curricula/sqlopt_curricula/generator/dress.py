@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from sqlopt_env.trees.draft import Draft
+from sqlopt_env.trees.draft import Draft, quote_names
 
 
 def dress(draft: Draft) -> str:
@@ -23,6 +23,7 @@ def dress(draft: Draft) -> str:
     for table in query.find_all(exp.Table):
         if table.alias == table.name:
             table.set("alias", None)
+    quote_names(query)
     return query.sql(dialect="sqlite", pretty=True)
 
 

@@ -12,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +24,12 @@ from sqlopt_env.types import Demands, SqlOptError, Task
 
 from ..diversity import Fold, fingerprints, fold_of_seed
 from .author import Author, Candidate, GrammarAuthor
-from .catalogue import Catalogue
+from .catalogue import FEWEST_ROWS, Catalogue
 from .indexing import index_pool
 from .slow_query import SlowQuery, slow_query
 
-ATTEMPTS = 60  # at one shape in a slot, before the next one has its turn
+ATTEMPTS = 40  # at one shape in a slot, before the next one has its turn
+GIVE_UP = 3  # slots one after the other without a query, after which no more are tried
 IMPROVABLE = 2.0  # an effective speedup, by steps
 _WANTED = 2.5  # the same, for a query to be accepted: by time it is less at times
 _ANY = 16  # one slot of so many takes a query whose best known answer is not so much faster
@@ -100,8 +102,11 @@ class Generator:
         self._known = known or Known()
         self._demands = demands or Demands()
         survey = judge.survey(database)
+        if max((table.rows for table in survey.tables), default=0) < FEWEST_ROWS:
+            raise SqlOptError(f"the database {database} has no table of {FEWEST_ROWS:,} rows: no query of it is slow")
         self._author = author(survey, self._fold)
         self._indexes = index_pool(Catalogue(survey))
+        self._stopped = False  # nobody waits for what runs ahead
         self._shapes = tuple(self._author.shapes)
         if not self._shapes:
             raise SqlOptError("the author knows no shape")
@@ -109,18 +114,26 @@ class Generator:
         self._entropy = int(hashlib.sha256(self._name.encode()).hexdigest()[:8], 16)
 
     def slots(self, count: int, closed: int = 0) -> Iterator[Slot]:
-        """Slots `closed` to `count` - 1, in their order. What earlier ones accepted must be known."""
+        """Slots `closed` to `count` - 1, in their order, fewer where the database yields nothing any more.
+
+        What earlier ones accepted must be known.
+        """
+        empty = 0
         with ThreadPoolExecutor(self._judge.workers) as threads:
             pending: deque[tuple[Slot, Future[_Found | None]]] = deque()
+            numbers = iter(range(closed, count))
             try:
-                for number in range(closed, count):
-                    slot = Slot(number)
-                    pending.append((slot, threads.submit(self._search, slot, 0)))
-                    if len(pending) > _AHEAD * self._judge.workers:
-                        yield self._close(*pending.popleft())
-                while pending:
-                    yield self._close(*pending.popleft())
+                while empty < GIVE_UP:
+                    for number in islice(numbers, 1 + _AHEAD * self._judge.workers - len(pending)):
+                        slot = Slot(number)
+                        pending.append((slot, threads.submit(self._search, slot, 0)))
+                    if not pending:
+                        return
+                    slot = self._close(*pending.popleft())
+                    empty = 0 if slot.query else empty + 1
+                    yield slot
             finally:
+                self._stopped = True
                 for _, future in pending:
                     future.cancel()
 
@@ -139,6 +152,8 @@ class Generator:
         """The first candidate from this attempt on that is a good task."""
         shapes = self._shapes
         for number in range(attempt, ATTEMPTS * len(shapes)):
+            if self._stopped:
+                return None
             shape = shapes[(slot.number + number // ATTEMPTS) % len(shapes)]
             rng = np.random.default_rng(np.random.SeedSequence([self._seed, self._entropy, slot.number, number]))
             candidate = self._author.write(shape, rng)

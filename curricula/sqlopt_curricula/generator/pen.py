@@ -10,7 +10,7 @@ import numpy as np
 
 from sqlopt_env.survey import ColumnSurvey
 
-from .catalogue import Catalogue, Edge, Relation
+from .catalogue import FEWEST_ROWS, Catalogue, Edge, Relation
 from .chance import Chance
 from .conditions import a_condition
 from .source import Condition as Condition
@@ -44,7 +44,7 @@ class Pen(Chance):
         self._aliases.add(alias)
         return Source(relation, alias)
 
-    def relation(self, *parts: str, rows: int = 1000) -> Relation | None:
+    def relation(self, *parts: str, rows: int = FEWEST_ROWS) -> Relation | None:
         """A large relation that has columns for all these parts; larger ones are more likely. None if there is none."""
         fit = [r for r in self.catalogue.relations if r.rows >= rows and all(getattr(r, part) for part in parts)]
         if not fit:
@@ -52,7 +52,7 @@ class Pen(Chance):
         weights = np.sqrt([float(r.rows) for r in fit])
         return fit[int(self._rng.choice(len(fit), p=weights / weights.sum()))]
 
-    def edge(self, *, least_children: int = 1000) -> Edge | None:
+    def edge(self, *, least_children: int = FEWEST_ROWS) -> Edge | None:
         """A foreign key of a large child."""
         fit = [edge for edge in self.catalogue.edges if edge.child.rows >= least_children]
         return self.one(fit) if fit else None
