@@ -19,7 +19,7 @@ from sqlopt_curricula.generator.summary import QUANTILES, Summary, summarise
 from ..databases import DOMAINS, HELD_OUT, TRAINING
 from ..databases.build import file_hash
 from ..judge import Judge
-from ..types import Demands, SqlOptError
+from ..types import Demands, SqlOptError, Task
 
 _DEFAULTS = Demands()
 
@@ -58,19 +58,11 @@ def generate(
         "most_steps": most_steps,
         "sqlite": apsw.sqlite_lib_version(),
     }
-    interrupted = False
-    with Judge(workers=workers, measure="steps") as judge, GenerationLog(out, settings) as log:
-        known = Known()
-        try:
-            with _progress(console) as bar:
-                line = bar.add_task("", total=n, completed=sum(map(len, log.slots.values())))
-                for number, name in enumerate(names):
-                    share = (n + len(names) - 1 - number) // len(names)
-                    for slot in _slots(judge, name, share, seed, known, demands, log):
-                        log.append(name, slot)
-                        bar.update(line, advance=1, description=Path(name).stem)
-        except KeyboardInterrupt:
-            interrupted = True
+    with Judge(workers=workers, measure="steps") as judge:
+        for name in names:
+            judge.prepare(Task(name, name, "SELECT 1"))  # a file that is no database is named before others are made
+        with GenerationLog(out, settings) as log:
+            interrupted = _fill(log, judge, names, n, seed, demands, console)
         slots = [slot for name in names for slot in log.slots.get(name, [])]
     if slots:
         report(console, summarise(slots))
@@ -83,6 +75,24 @@ def generate(
         most = f", mostly because they were: {why[0][0]}" if why else ""
         console.print(f"{found} of {n} queries were found: at last all candidates were refused{most}", highlight=False)
     console.print(f"tasks: {out}", highlight=False)
+
+
+def _fill(
+    log: GenerationLog, judge: Judge, names: list[str], n: int, seed: int, demands: Demands, console: Console
+) -> bool:
+    """Closes what slots are left. Whether it was interrupted."""
+    known = Known()
+    try:
+        with _progress(console) as bar:
+            line = bar.add_task("", total=n, completed=sum(map(len, log.slots.values())))
+            for number, name in enumerate(names):
+                share = (n + len(names) - 1 - number) // len(names)
+                for slot in _slots(judge, name, share, seed, known, demands, log):
+                    log.append(name, slot)
+                    bar.update(line, advance=1, description=Path(name).stem)
+    except KeyboardInterrupt:
+        return True
+    return False
 
 
 def _databases(domain: str, database: Path | None) -> list[str]:
@@ -133,13 +143,12 @@ def report(console: Console, summary: Summary) -> None:
     for name, count in summary.pessimisers.most_common():
         slowed.add_row(name, str(count))
     console.print(slowed)
-    costs = Table("quantile", *(f"{share:.0%}" for share in QUANTILES))
-    for title, values, form in (
-        ("steps", summary.steps, "{:,.0f}"),
-        ("milliseconds", summary.milliseconds, "{:.1f}"),
-        ("best known speedup (steps)", summary.speedups, "{:.1f}"),
-    ):
-        costs.add_row(title, *(form.format(value) for value in values))
+    costs = Table("quantile")
+    for title in ("steps", "ms", "best known speedup (steps)"):
+        costs.add_column(title, justify="right")
+    rows = zip(QUANTILES, summary.steps, summary.milliseconds, summary.speedups, strict=False)
+    for share, steps, milliseconds, speedup in rows:
+        costs.add_row(f"{share:.0%}", f"{steps:,}", f"{milliseconds:.1f}", f"{speedup:.1f}")
     console.print(costs)
     kinds = summary.diversity
     console.print(

@@ -28,7 +28,8 @@ from ..types import Evaluation, SqlOptError
 from .heldout_card import card
 
 SOLVED = 1.5  # an effective speedup, by steps
-TIMEOUT = 1.0  # seconds; the tasks themselves take far less
+TIMEOUT = 2.0  # seconds; the tasks themselves take far less
+_SPARE = 5  # one task in so many is made beside those that are wanted, for those that cannot be verified
 
 _judge: Judge | None = None  # of a process of the pool
 
@@ -65,20 +66,30 @@ def heldout(
                 lines.append(record)
                 done[record["id"]] = record
                 bar.update(line, advance=1)
-    tasks = [done[query.task.id] for query in queries]
+    tasks = _kept([done[query.task.id] for query in queries], n)
     _write(out / "tasks.json", json.dumps(tasks, indent=1, ensure_ascii=False) + "\n")
     _write(out / "README.md", card(tasks, n, seed, len(RULES)))
     log.unlink()
     _report(console, out, tasks)
 
 
+def _kept(records: list[dict[str, Any]], n: int) -> list[dict[str, Any]]:
+    """The first `n` of every domain that can be paid at all: whose answer by the generator the judge can verify."""
+    kept: list[dict[str, Any]] = []
+    for name in HELD_OUT:
+        of_domain = [record for record in records if record["database"] == name]
+        kept += [record for record in of_domain if record.pop("verified")][:n]
+    return kept
+
+
 def _queries(n: int, seed: int, workers: int, bar: Progress) -> Iterator[SlowQuery]:
-    """`n` of every held-out domain, new beside one another, and of other tree shapes than the seeds."""
+    """More than `n` of every held-out domain, new beside one another, and of other tree shapes than the seeds."""
     known = Known(away_from=[example["slow_query"] for example in seed_examples()])
-    line = bar.add_task("generating", total=n * len(HELD_OUT))
+    more = n + n // _SPARE + 1
+    line = bar.add_task("generating", total=more * len(HELD_OUT))
     with Judge(workers=workers, measure="steps") as judge:
         for name in HELD_OUT:
-            for slot in Generator(judge, name, seed, fold="heldout", known=known).slots(n):
+            for slot in Generator(judge, name, seed, fold="heldout", known=known).slots(more):
                 bar.update(line, advance=1)
                 if slot.query is not None:
                     yield slot.query
@@ -93,14 +104,13 @@ def _solved(query: SlowQuery) -> dict[str, Any]:
     """The record of a task: what the generator knows, and what a search and the judge say of it."""
     assert _judge is not None
     found = search(_judge, query.task)
-    answers = {"search": found.best}
-    if query.task.reference:
-        reference = _judge.evaluate(query.task, query.task.reference)
-        answers["generator"] = reference if reference.outcome == "improved" else None
+    reference = _judge.evaluate(query.task, query.task.reference or query.task.query)
+    answers = {"search": found.best, "generator": reference if reference.outcome == "improved" else None}
     paid = {source: evaluation for source, evaluation in answers.items() if evaluation is not None}
     source = max(paid, key=lambda name: _gain(paid[name]), default=None)
     return {
         **query.to_dict(),
+        "verified": reference.outcome in ("improved", "equivalent"),
         "solvable": found.best is not None and _gain(found.best) >= SOLVED,
         "search": {"judged": found.judged, "techniques": found.techniques, "speedup": _rounded(found.best)},
         "best": None if source is None else _best(source, paid[source]),

@@ -20,6 +20,7 @@ from sqlopt_agents.restem import ReSTEM, Result
 from sqlopt_agents.run_folder import RunFolder
 from sqlopt_curricula import Stage1
 
+from ..databases import HELD_OUT
 from ..databases.build import file_hash
 from ..judge import Judge
 from ..reward import reward_function
@@ -43,7 +44,9 @@ def train(
     validation: Annotated[
         float, typer.Option(help="Share of candidates kept back to choose the best iteration.")
     ] = 0.25,
-    tasks: Annotated[Path | None, typer.Option(help="A JSON file of tasks, instead of the seeds.")] = None,
+    tasks: Annotated[
+        Path | None, typer.Option(help="A file of tasks (JSON, JSON Lines), instead of the seeds.")
+    ] = None,
     reward: Annotated[str, typer.Option(help="log, quill or r-ves.")] = "log",
     measure: Annotated[str, typer.Option(help="time, or steps of SQLite's virtual machine (repeatable).")] = "time",
     timeout: Annotated[float, typer.Option(help="Seconds that one execution may take.")] = 2.0,
@@ -58,7 +61,10 @@ def train(
         raise SqlOptError("choose one of --resume and --fresh")
     config = Config(iterations, candidates, threshold, keep, validation, seed)
     stage1 = Stage1()
-    chosen = load_tasks(tasks) if tasks else list(stage1)
+    chosen = load_tasks(str(tasks)) if tasks else list(stage1)
+    for task in chosen:
+        if task.database in HELD_OUT:
+            raise SqlOptError(f"task {task.id} is on {task.database}, which is held out: nothing is trained on it")
     sys.path.append(os.getcwd())  # where a policy of one's own lies; last, so that it shadows nothing
     made, paid = make_policy(policy), reward_function(reward)
     console = Console(soft_wrap=True)

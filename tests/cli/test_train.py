@@ -259,6 +259,7 @@ def test_a_saved_policy_can_go_on_from(run: Path, tasks: Path, tmp_path: Path) -
         (["--workers", "0"], "workers must be"),
         (["--timeout", "inf"], "timeout must be"),
         (["--tasks", "nowhere.json"], "no file nowhere.json"),
+        (["--tasks", "heldout"], "which is held out"),
         (["--tasks", str(ROOT / "README.md")], "is not JSON"),
         (["--out", str(ROOT / "tests")], "not of a run"),
         (["--out", str(ROOT / "README.md")], "is a file"),

@@ -100,10 +100,11 @@ class Pen(Chance):
             length, what = self.one(((4, "year"), (7, "month")))
             return f"substr({written}, 1, {length}) AS {name}_{what}"
         if column in source.relation.texts:
-            return f"{self.one(('upper', 'lower', 'length'))}({written}) AS {name}_shown"
+            function = self.one(("upper", "lower", "length"))
+            return f"{function}({written}) AS {name}_{function}"
         if column in source.relation.numbers:
             band = f"CASE WHEN {written} > {literal(self.one(column.values))} THEN 'high' ELSE 'low' END AS {name}_band"
-            return self.one((band, f"coalesce({written}, 0) AS {name}_or_zero"))
+            return f"coalesce({written}, 0) AS {name}_or_zero" if column.nulls and self.chance(0.5) else band
         return written
 
     def order(self, source: Source, *, total: bool = True, most: int = 2) -> str:

@@ -23,12 +23,13 @@ from .compounds import can_be_split, split
 from .conditions import tests
 
 NAME = "in_to_union_all"
-_MOST = 6
+_MOST = 4  # branches that a person would write out
 
 
 def applications(draft: Draft, schema: Schema) -> Iterator[Draft]:
     for select in selects(draft):
-        for test in tests(select, schema) if can_be_split(select) else ():
+        short = can_be_split(select) and select.find(exp.Subquery) is None
+        for test in tests(select, schema) if short else ():
             values = test.whole or test.texts
             if test.kind is exp.In and in_where(test.node) and 1 < len(set(values)) == len(values) <= _MOST:
                 equal = [exp.EQ(this=test.column, expression=exp.convert(value)) for value in values]

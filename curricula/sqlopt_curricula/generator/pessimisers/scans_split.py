@@ -22,6 +22,7 @@ from sqlopt_env.trees.schema import Schema
 from sqlopt_env.trees.selects import aggregates, free_names, has_only, selects, twin
 
 NAME = "scans_split"
+_MOST = 4  # subqueries that a person would write out
 _KNOWN = (exp.Count, exp.Sum, exp.Avg, exp.Min, exp.Max)
 
 
@@ -31,6 +32,8 @@ def applications(draft: Draft, schema: Schema) -> Iterator[Draft]:
         if not _is_one_scan(select, schema) or not all(_is_known(call) for call in calls):
             continue
         units = [call.parent if isinstance(call.parent, exp.Filter) else call for call in calls]
+        if len(units) > _MOST:
+            continue
         if sum(unit.find(exp.Filter, exp.Case) is not None for unit in units) > 1 and _reads_only_in(select, units):
             yield _split(draft, select, units)
 
