@@ -17,23 +17,26 @@ import apsw
 from .equivalence.compare import Reference, Row, difference_of_chunks
 from .equivalence.determined import suspicious
 from .preparation import changes_with_reading, read_original, reference_of
-from .sqlite.copies import Copy
+from .sqlite.copies import Copy, failure
 from .sqlite.index_pool import IndexPool, build_pool
-from .sqlite.script import Refusal, Script, read_script
+from .sqlite.script import Refusal, Script, one_line, read_script
 from .sqlite.snapshot import Signature
 from .sqlite.steps import counting_steps
 from .sqlite.timing import cpu_clock
+from .sqlite.words import words
 from .types import Answer, Appraisal, Demands, Settings, SqlOptError, Unfit
 from .workbench import DATABASES_KEPT, Place
 from .workers.host import Host
 
 _NOTHING = (None, 0, 0.0, "")
+_BY_READING = "its answer changes with the order in which SQLite reads rows"
+_LEFT_OPEN = "the query cannot be a task, for its own answer is not determined"
 
 
 class _Refused(Exception):
     def __init__(self, kind: Unfit, reason: str) -> None:
         self.kind: Unfit = kind
-        self.reason = reason
+        self.reason = one_line(reason)
 
 
 class Appraiser:
@@ -51,7 +54,7 @@ class Appraiser:
             pool = self._pool(place, indexes, host)
         except Refusal as refusal:
             raise SqlOptError(f"the indexes to choose from cannot be built: {refusal.reason}") from None
-        return asdict(_Appraising(place, pool, demands, self._settings, host).appraise(query, good or query))
+        return asdict(_Appraising(place, pool, demands, self._settings, host).appraise(query, good))
 
     def _pool(self, place: Place, indexes: tuple[str, ...], host: Host) -> IndexPool:
         key = (place.signature, indexes)
@@ -60,10 +63,22 @@ class Appraiser:
                 self._pools.popitem(last=False)[1].copy.close()
             host("index", (1 + len(indexes)) * self._settings.reference_timeout)
             apsw.hard_heap_limit(0)
-            self._pools[key] = build_pool(place.copies.clean, indexes, self._settings.reference_timeout)
+            statements = [self._statement(place, index) for index in indexes]
+            self._pools[key] = build_pool(place.copies.clean, statements, self._settings.reference_timeout)
         self._pools.move_to_end(key)
         apsw.hard_heap_limit(apsw.memory_used() + self._settings.memory_bytes)
         return self._pools[key]
+
+    def _statement(self, place: Place, index: str) -> str:
+        """The one index statement of a text, held to the rules of a rewrite. Raises Refusal."""
+        if not isinstance(index, str):
+            raise Refusal("invalid", f"an index statement is a text, not {type(index).__name__}")
+        blank = place.copies.blank
+        script = read_script(blank.connection, blank.authorizer, f"{index}\n;SELECT 1", self._settings)
+        if len(script.indexes) != 1:
+            raise Refusal("invalid", f"not one CREATE INDEX statement: {index}")
+        (statement,) = script.indexes
+        return statement[: max(word.end for word in words(statement))]  # a comment at its end would hide a semicolon
 
 
 class _Appraising:
@@ -84,7 +99,7 @@ class _Appraising:
         except _Refused as refused:
             unfit, reason = refused.kind, refused.reason
         except SqlOptError as error:
-            unfit, reason = "undetermined" if "is not determined" in str(error) else "invalid", str(error)
+            unfit, reason = "undetermined" if str(error).startswith(_LEFT_OPEN) else "invalid", str(error)
         return Appraisal(unfit, reason, self._rows, self._steps, self._milliseconds, answer)
 
     def _checked(self, query: str, good: str) -> Answer | None:
@@ -104,12 +119,12 @@ class _Appraising:
             raise _Refused("cheap", f"it takes {self._steps:,} steps, fewer than {least:,}")
         reference = reference_of(copy, script, rows, settings.timeout, self._host)
         self._host("check", 4 * settings.timeout)
-        answer = self._answer(good, script, reference)
+        answer = self._answer(good or script.query, script, reference)
         # Backwards alone: the judge looks at more when it prepares the task, and that would take longest here.
         if suspicious(script.query, place.refuter.tables) and changes_with_reading(
             copy, script, reference, (), settings.timeout, self._host, ways=(None,)
         ):
-            raise _Refused("undetermined", "its answer changes with the order in which SQLite reads rows")
+            raise _Refused("undetermined", _BY_READING)
         return answer
 
     def _answer(self, good: str, original: Script, reference: Reference) -> Answer | None:
@@ -121,6 +136,8 @@ class _Appraising:
         problem = ""
         try:
             script = read_script(copies.blank.connection, copies.blank.authorizer, good, self._settings)
+            if script.indexes:
+                raise Refusal("invalid", "it must be one query without index statements")
             taken = pool.taken(script.query)
             start = cpu_clock()
             with (
@@ -134,13 +151,19 @@ class _Appraising:
             return None
         except Refusal as refusal:
             problem = refusal.reason
-        except (apsw.Error, UnicodeDecodeError) as error:
+        except apsw.Error as error:
+            failed = failure(error)
+            if failed.outcome == "memory":
+                return None
+            problem = failed.reason
+        except UnicodeDecodeError as error:
             problem = f"SQLite says: {error}"
+        if problem and good == original.query:
+            raise _Refused("undetermined", f"{_BY_READING}: with indexes, {problem}")
         if problem:
             raise _Refused("unequal", f"its known answer is none: {problem}")
         alone = count.steps if script.query == original.query else _steps(pool.copy, original, most)
-        built = round(sum(pool.costs[name] for name in taken) * 1e6)
-        indexes = tuple(pool.statements[name] for name in taken)
+        indexes, built = tuple(index.statement for index in taken), sum(index.steps for index in taken)
         return Answer(script.query, indexes, max(count.steps, 1), built, alone, milliseconds)
 
 
@@ -157,14 +180,18 @@ def _rows(copy: Copy, script: Script, demands: Demands) -> list[Row]:
         raise _Refused("dear", f"it takes more than {demands.most_steps:,} steps") from None
     except Refusal as refusal:
         raise _Refused("large", refusal.reason) from None
-    except (apsw.Error, UnicodeDecodeError) as error:
+    except apsw.Error as error:
+        failed = failure(error)
+        raise _Refused("dear" if failed.outcome == "memory" else "invalid", failed.reason) from None
+    except UnicodeDecodeError as error:
         raise _Refused("invalid", f"SQLite says: {error}") from None
     return rows
 
 
 def _steps(copy: Copy, script: Script, most: int) -> int | None:
-    """What a query takes; None where that is over the limit."""
-    with counting_steps(copy.connection) as count, _steps_at_most(copy, most), suppress(apsw.InterruptError):
+    """What a query takes; None where that is over the limit, or where it fails that way."""
+    failures = (apsw.Error, Refusal, UnicodeDecodeError)
+    with counting_steps(copy.connection) as count, _steps_at_most(copy, most), suppress(*failures):
         for _ in copy.chunks(script.query):
             pass
         return max(count.steps, 1)

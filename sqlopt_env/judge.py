@@ -51,7 +51,7 @@ _AHEAD = 4  # pairs of a worker that wait for it, so that a slow one does not ho
 
 
 class _Failed(SqlOptError):
-    """The workers did not survive the task."""
+    """The workers did not survive the task's query."""
 
 
 class Judge:
@@ -144,8 +144,8 @@ class Judge:
     ) -> Appraisal:
         """Whether a query is a good task, what it takes, and what its good form does with indexes out of these.
 
-        Where the good form has other rows, the task is unfit. The indexes, CREATE INDEX statements without quotes in
-        their names, are built together, once for all queries. A light look, for those who choose among many queries:
+        Where the good form has other rows, the task is unfit. The indexes, CREATE INDEX statements, are built
+        together, once for all queries. A light look, for those who choose among many queries:
         it says less than `evaluate`. Raises SqlOptError for a database that cannot be read.
         """
         request = {
@@ -167,7 +167,8 @@ class Judge:
         try:
             return self._checked(task, self._answer({**place, **request}, _TRIES))
         except (WorkerDied, WorkerOverran) as error:
-            raise _Failed(f"task {task.id}: {_end(error)}") from error
+            kind = _Failed if "reference" in error.phases else SqlOptError  # while it ran the query, or before
+            raise kind(f"task {task.id}: {_end(error)}") from error
 
     def evaluate(self, task: Task, action: str | Rewrite, *, thorough: bool = False) -> Evaluation:
         """Judges one rewrite of the task's query; with `thorough`, on many more small databases.

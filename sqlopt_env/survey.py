@@ -6,7 +6,10 @@ and what the generator of slow queries draws its literals from.
 
 from __future__ import annotations
 
-from contextlib import closing, suppress
+import codecs
+import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from math import isfinite
@@ -14,13 +17,18 @@ from typing import Any
 
 import apsw
 
-from .equivalence.shape import ForeignKey, TableShape, read_shape
+from .equivalence.shape import ColumnShape, ForeignKey, TableShape, read_shape
 from .sqlite.connection import quoted
 
 SAMPLED = 400  # rows of a table, evenly spaced, from which values are kept
 COUNTED = 250_000  # rows of a table, the first ones, in which values and NULLs are counted
+CELLS = 10_000_000  # of all tables that are counted: where there are very many columns, fewer rows are
 LONGEST = 200  # characters of a text in a sample
+ROOM = 2**24  # bytes of JSON for all samples, shared among the columns evenly
 Value = int | float | str
+# Looked up now: a worker can open no file, not even Python's own.
+_CODECS = {name: codecs.lookup(name) for name in ("UTF-8", "UTF-16le", "UTF-16be")}
+_MOST_BYTES = 4 * LONGEST  # of a text of so many characters, in any of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +36,7 @@ class ColumnSurvey:
     """`kind` is INTEGER, REAL, NUMERIC, TEXT or BLOB (anything); `declared` is the type as the schema writes it.
 
     `nulls` is a share, `distinct` a number of values. `values` is a sorted sample of the values of the column's kind,
-    as often as they stand in the sampled rows; blobs and long texts are left out.
+    as often as they stand in the sampled rows; blobs, long texts and broken ones are left out.
     """
 
     name: str
@@ -73,43 +81,84 @@ class Survey:
 
 
 def survey(connection: apsw.Connection, schema: str) -> Survey:
-    """Reads every plain table twice: once for the sample, once to count."""
-    return Survey(schema, tuple(_table(connection, shape) for shape in read_shape(connection)))
+    """Reads every plain table once for the sample, and every column once to count."""
+    shapes = read_shape(connection)
+    columns = max(1, sum(len(shape.columns) for shape in shapes))
+    with _any_length(connection):
+        return Survey(schema, tuple(_table(connection, shape, columns) for shape in shapes))
 
 
-def _table(connection: apsw.Connection, shape: TableShape) -> TableSurvey:
+@contextmanager
+def _any_length(connection: apsw.Connection) -> Iterator[None]:
+    """Lifts the limits that are meant for queries: what the database holds may be longer."""
+    kinds = (apsw.SQLITE_LIMIT_LENGTH, apsw.SQLITE_LIMIT_SQL_LENGTH, apsw.SQLITE_LIMIT_COLUMN)
+    limits = {kind: connection.limit(kind, 2**31 - 1) for kind in kinds}
+    try:
+        yield
+    finally:
+        for kind, limit in limits.items():
+            connection.limit(kind, limit)
+
+
+def _table(connection: apsw.Connection, shape: TableShape, all_columns: int) -> TableSurvey:
+    """`all_columns` of the database share what may be counted, and the room for samples."""
     name = f"main.{quoted(shape.name)}"
     rows = int(connection.execute(f"SELECT count(*) FROM {name}").get)
-    columns = ", ".join(quoted(column.name) for column in shape.columns)
-    sample = _sample(connection, f"SELECT {columns} FROM {name} NOT INDEXED", max(1, rows // SAMPLED))
-    counted = ", ".join(f"count(DISTINCT {quoted(c.name)}), count({quoted(c.name)})" for c in shape.columns)
-    counts: list[Any] = list(connection.execute(f"SELECT {counted} FROM (SELECT * FROM {name} LIMIT {COUNTED})"))
-    seen = min(rows, COUNTED)
-    found = [
-        ColumnSurvey(
-            name=column.name,
-            kind=column.kind,
-            declared=column.declared,
-            not_null=column.not_null,
-            collation=column.collation,
-            nulls=1 - counts[0][2 * i + 1] / seen if seen else 0.0,
-            distinct=counts[0][2 * i],
-            values=_values(column.kind, [row[i] for row in sample]),
+    sample = _sample(connection, name, shape.columns, max(1, rows // SAMPLED))
+    seen = min(rows, COUNTED, max(SAMPLED, CELLS // all_columns))
+    found = []
+    for i, column in enumerate(shape.columns):
+        distinct, filled = _counts(connection, name, column, seen)
+        found.append(
+            ColumnSurvey(
+                name=column.name,
+                kind=column.kind,
+                declared=column.declared,
+                not_null=column.not_null,
+                collation=column.collation,
+                nulls=1 - filled / seen if seen else 0.0,
+                distinct=distinct,
+                values=_thinned(_values(column.kind, [row[i] for row in sample]), ROOM // all_columns),
+            )
         )
-        for i, column in enumerate(shape.columns)
-    ]
     return TableSurvey(shape.name, rows, tuple(found), shape.keys, shape.foreign_keys)
 
 
-def _sample(connection: apsw.Connection, query: str, every: int) -> list[tuple[Any, ...]]:
-    """Every so many-th row; no further than to a text that is not UTF-8."""
-    found: list[tuple[Any, ...]] = []
-    with closing(connection.execute(query)) as cursor, suppress(UnicodeDecodeError):
-        found.extend(islice(cursor, 0, None, every))
-    return found
+def _counts(connection: apsw.Connection, table: str, column: ColumnShape, rows: int) -> tuple[int, int]:
+    """Distinct values, and values that are not NULL, in the first rows of a table."""
+    term = quoted(column.name)
+    if column.collation not in ("BINARY", "NOCASE", "RTRIM"):
+        term += " COLLATE BINARY"  # it is one that only the database's own program knows
+    first = f"SELECT {term} AS value FROM {table} NOT INDEXED LIMIT {rows}"
+    ((distinct, filled),) = connection.execute(f"SELECT count(DISTINCT value), count(value) FROM ({first})")
+    return int(distinct), int(filled)
 
 
-def _values(kind: str, sample: list[Any]) -> tuple[Value, ...]:
+def _sample(
+    connection: apsw.Connection, table: str, columns: tuple[ColumnShape, ...], every: int
+) -> list[tuple[Value | None, ...]]:
+    """Every so many-th row; None stands for blobs, long texts, and texts that are broken."""
+    codec = _CODECS[str(connection.pragma("encoding"))]
+    # Texts come as bytes: a single broken one would end the reading.
+    terms = ", ".join(
+        f"CASE typeof({name}) WHEN 'text' THEN CASE WHEN octet_length({name}) <= {_MOST_BYTES}"
+        f" THEN CAST({name} AS BLOB) END WHEN 'blob' THEN NULL ELSE {name} END"
+        for name in (quoted(column.name) for column in columns)
+    )
+    with closing(connection.execute(f"SELECT {terms} FROM {table} NOT INDEXED")) as cursor:
+        return [tuple(_value(cell, codec) for cell in row) for row in islice(cursor, 0, None, every)]
+
+
+def _value(cell: apsw.SQLiteValue, codec: codecs.CodecInfo) -> Value | None:
+    if not isinstance(cell, bytes):
+        return cell
+    try:
+        return codec.decode(cell)[0]
+    except UnicodeDecodeError:
+        return None
+
+
+def _values(kind: str, sample: list[Value | None]) -> tuple[Value, ...]:
     """Sorted, of one type: what the column is meant to hold, for SQLite lets any value into any column."""
     texts = [value for value in sample if isinstance(value, str) and len(value) <= LONGEST and "\0" not in value]
     numbers = [value for value in sample if isinstance(value, int | float) and isfinite(value)]
@@ -118,6 +167,11 @@ def _values(kind: str, sample: list[Any]) -> tuple[Value, ...]:
     if kind == "TEXT" or len(texts) > len(numbers):
         return tuple(sorted(texts))
     return tuple(sorted(numbers))
+
+
+def _thinned(values: tuple[Value, ...], room: int) -> tuple[Value, ...]:
+    """As many of the values, evenly spaced, as there is room for."""
+    return values[:: max(1, -(-len(json.dumps(values)) // max(1, room)))]
 
 
 def _table_from_dict(data: dict[str, Any]) -> TableSurvey:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -49,17 +50,21 @@ def load_tasks(source: TaskSource = None) -> list[Task]:
         items = source
     else:
         raise SqlOptError(f"tasks must be None, a file or a list of tasks, not {type(source).__name__}")
-    tasks = [item if isinstance(item, Task) else _task(item, number) for number, item in enumerate(items, 1)]
+    tasks = [_task(item, number) for number, item in enumerate(items, 1)]
     if not tasks:
         raise SqlOptError("there are no tasks: the list is empty")
-    ids = [task.id for task in tasks]
-    twice = next((name for name in ids if ids.count(name) > 1), None)
-    if twice is not None:
-        raise SqlOptError(f"two tasks have the id {twice!r}: ids must differ")
+    seen: set[str] = set()
+    for task in tasks:
+        if task.id in seen:
+            raise SqlOptError(f"two tasks have the id {task.id!r}: ids must differ")
+        seen.add(task.id)
     return tasks
 
 
 def _task(item: Any, number: int) -> Task:
+    if isinstance(item, Task):
+        _check(asdict(item), number)
+        return item
     if not isinstance(item, Mapping):
         raise SqlOptError(
             f"task {number} must be a Task or an object with database and query, not {type(item).__name__}"
@@ -72,21 +77,27 @@ def _task(item: Any, number: int) -> Task:
         "optimization_type": item.get("optimization_type", ""),
         "reference": item.get("reference", item.get("fast_query", "")),
     }
+    _check(values, number)
+    return Task(**values)
+
+
+def _check(values: Mapping[str, Any], number: int) -> None:
     for name, value in values.items():
         if not isinstance(value, str) or (name in ("id", "database", "query") and not value.strip()):
-            raise SqlOptError(f"task {number} ({item.get('id', 'without id')}): {name!r} must be a text")
-    return Task(**values)
+            raise SqlOptError(f"task {number} ({values['id']!r}): {name!r} must be a text")
 
 
 def _read(path: Path) -> Any:
     try:
-        text = path.read_text(encoding="utf-8")
+        data = path.read_bytes()
     except FileNotFoundError:
         raise SqlOptError(f"there is no file {path}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SqlOptError(f"the file {path} cannot be read: {error}") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL character in its name
+        raise SqlOptError(f"the file {str(path)!r} cannot be read: {error}") from None
+    if path.suffix == ".jsonl":
+        return _lines(data, path)
     try:
-        value = _lines(text) if path.suffix == ".jsonl" else json.loads(text)
+        value = json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise SqlOptError(f"the file {path} is not JSON: {error}") from None
     if not isinstance(value, list):
@@ -94,7 +105,16 @@ def _read(path: Path) -> Any:
     return value
 
 
-def _lines(text: str) -> list[Any]:
+def _lines(data: bytes, path: Path) -> list[Any]:
     """An object a line; a last line that was cut off is left out."""
-    lines = text.split("\n")
-    return [json.loads(line) for line in lines[:-1] if line.strip()]
+    found = []
+    lines = data.split(b"\n")
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            found.append(json.loads(line.decode("utf-8")))
+        except (ValueError, RecursionError) as error:
+            if number < len(lines):
+                raise SqlOptError(f"the file {path} is not JSON in line {number}: {error}") from None
+    return found

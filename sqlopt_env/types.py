@@ -173,6 +173,10 @@ class Demands:
             value = getattr(self, name)
             if not (type(value) is int and least <= value <= 10**9):
                 raise SqlOptError(f"{name} must be a whole number from {least} to 1,000,000,000, not {value!r}")
+        if self.least_steps > self.most_steps:
+            raise SqlOptError(
+                f"least_steps, {self.least_steps:,}, must not be more than most_steps, {self.most_steps:,}"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,22 +142,6 @@ def test_the_package_runs_as_a_program() -> None:
     assert "verify" in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("tasks", "sentence"),
-    [
-        ([], "no tasks"),
-        ([{"id": "a", "database": "shop"}], "'query' must be a text"),
-        ([{"id": "a", "database": "shop", "query": "SELECT 1"}] * 2, "two tasks have the id 'a'"),
-        ({"id": "a"}, "put it in brackets"),
-        ([5], "not int"),
-        ("nowhere.json", "no file nowhere.json"),
-    ],
-)
-def test_wrong_tasks_are_named(judge: Judge, tasks: Any, sentence: str) -> None:
-    with pytest.raises(SqlOptError, match=sentence):
-        SQLOptimizeEnv(tasks, judge=judge)
-
-
 def test_tasks_come_from_a_file_too(judge: Judge, tmp_path: Path) -> None:
     path = tmp_path / "tasks.json"
     path.write_text(json.dumps([{"database": "shop", "query": "SELECT 1", "more": 5}]))

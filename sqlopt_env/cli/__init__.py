@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from ..types import SqlOptError
-from . import db, generate, heldout, train, verify
+from . import db, gallery, generate, heldout, train, verify
 
 app = typer.Typer(
     name="sqlopt",
@@ -18,6 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(db.app, name="db")
+app.command("gallery")(gallery.gallery)
 app.command("generate")(generate.generate)
 app.command("heldout")(heldout.heldout)
 app.command("train")(train.train)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from ..databases import DOMAINS, HELD_OUT, build, default_path
 from ..databases.build import content_hash, is_current
@@ -34,7 +35,7 @@ def build_command(
     if out is not None and out.exists() and not is_current(out, domain):
         raise SqlOptError(f"{out} exists and is not a database that sqlopt built: choose another --out")
     build(domain, path, seed=seed, scale=scale)
-    Console(soft_wrap=True).print(f"{path}\ncontent {content_hash(path)}", highlight=False)
+    Console(soft_wrap=True).print(f"{path}\ncontent {content_hash(path)}", markup=False, highlight=False)
 
 
 @app.command("list")
@@ -44,7 +45,7 @@ def list_command() -> None:
     for name, domain in DOMAINS.items():
         path = default_path(name)
         purpose = "evaluation" if name in HELD_OUT else "training"
-        table.add_row(name, purpose, str(path), "yes" if is_current(path, domain) else "at first use")
+        table.add_row(name, purpose, _plain(str(path)), "yes" if is_current(path, domain) else "at first use")
     Console().print(table)
 
 
@@ -64,24 +65,25 @@ def show_command(
 
 def _shown(table: TableSurvey) -> Table:
     keys = "; ".join(f"key ({', '.join(key)})" for key in table.keys)
+    rows = f"{table.rows:,} {'row' if table.rows == 1 else 'rows'}"
     shown = Table(
         "column", "type", "NULL", "distinct", "values, for example",
-        title=escape(f"{table.name}: {table.rows:,} rows" + (f"; {keys}" if keys else "")), title_justify="left",
+        title=_plain(f"{table.name}: {rows}" + (f"; {keys}" if keys else "")), title_justify="left",
     )  # fmt: skip
     parents = {
-        column: f"{key.parent}.{target}"
+        column: f"{key.parent}.{target}" if target else key.parent  # a parent that is missing
         for key in table.foreign_keys
-        for column, target in zip(key.columns, key.parent_columns, strict=False)
+        for column, target in zip_longest(key.columns, key.parent_columns)
     }
     for column in table.columns:
         parent = f" -> {parents[column.name]}" if column.name in parents else ""
         nulls = "never" if column.not_null else f"{column.nulls:.1%}"
         shown.add_row(
-            escape(column.name + parent),
-            escape(column.declared),
+            _plain(column.name + parent),
+            _plain(column.declared),
             nulls,
             f"{column.distinct:,}",
-            escape(_examples(column)),
+            _plain(_examples(column)),
         )
     return shown
 
@@ -91,3 +93,8 @@ def _examples(column: ColumnSurvey) -> str:
     values = column.values
     chosen = dict.fromkeys(values[(len(values) - 1) * part // 4] for part in (1, 2, 3)) if values else {}
     return ", ".join(str(value) if len(str(value)) <= 24 else f"{str(value)[:21]}..." for value in chosen)
+
+
+def _plain(text: str) -> Text:
+    """A text as it is: no markup, no emoji codes, and nothing that moves a terminal's cursor."""
+    return Text("".join(c if c.isprintable() else " " for c in text))
