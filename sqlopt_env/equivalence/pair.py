@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -59,7 +60,10 @@ class Pair:
         self._plain, self._indexed = plain, indexed
         self._suspicious: bool | None = None  # once it was asked for
         self.most_rows = 0  # that the original returned on an instance
-        self.filled: set[str] = set()  # tables, in lower case, that held a row on an instance
+        self.tries = 0  # instances on which the original gave an answer
+        self.filled: Counter[str] = Counter()  # on how many instances a table, in lower case, held a row
+        self.varies = False  # whether the original gave different answers
+        self._answered: Sequence[Row] | None = None  # what it gave first
 
     def within(self, deadline: float) -> ExitStack:
         stack = ExitStack()
@@ -84,8 +88,11 @@ class Pair:
                 reference = self._plain.reference(self._original)
             except _FAILURES:
                 return False
+            self.tries += 1
             self.most_rows = max(self.most_rows, len(reference.rows))
             self.filled.update(name.lower() for name, members in accepted.items() if members)
+            self._answered = reference.rows if self._answered is None else self._answered
+            self.varies = self.varies or reference.rows != self._answered
             query = self._query(reference, ties)
             found = self._compared(accepted, reference, query)
             if not found:

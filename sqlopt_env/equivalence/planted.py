@@ -11,7 +11,6 @@ from ..sqlite.script import Script
 from .arena import Arena, OutOfTime
 from .compare import Value
 from .instances.planting import Planting
-from .instances.scenario import Sieve
 from .pair import Pair, Sample
 from .shape import TableShape
 
@@ -27,7 +26,6 @@ class Planted:
     def __init__(self, tables: Sequence[TableShape], plain: Arena) -> None:
         self._tables, self._plain = tables, plain
         self._kept: OrderedDict[_Key, list[Sample]] = OrderedDict()
-        self._sieve = Sieve({})
 
     def samples(
         self,
@@ -42,7 +40,7 @@ class Planted:
         read = frozenset(table.lower() for table, _ in original.reads | rewrite.reads)
         key = (original.query, read, frozenset((name, frozenset(members)) for name, members in values.items()), seed)
         if key not in self._kept:
-            planting = Planting(self._tables, read, values, self._sieve.allows)
+            planting = Planting(self._tables, read, values)
             planted = self._with_answers(original, samples, planting, seed, seconds)
             if planted is None:
                 return None

@@ -9,7 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from ..sqlite.copies import Copy
-from ..sqlite.script import Script
+from ..sqlite.script import Refusal, Script
+from ..sqlite.words import outermost
 from .arena import Arena, OutOfTime
 from .compare import Reference
 from .coverage import Coverage
@@ -20,6 +21,8 @@ from .instances.novelty import novel_comparisons, novel_values
 from .mistakes import mistakes
 from .pair import SAME_DIRECTION, Case, Pair, Sample, Ties, is_backwards
 from .planted import Planted
+from .proof import prove
+from .smaller_offsets import with_smaller_offsets
 from .smallest import made_small
 from .undecided import Blind, Deciding
 from .witness import Witness
@@ -29,6 +32,9 @@ _CANDIDATES = 4  # of so many instances, one is kept with a task
 _MOST_MISTAKES = 40
 _INDEX_SETS_KEPT = 32
 _DECIDING_SECONDS, _MOST_DECIDING = 0.5, 200  # looking for instances that decide the original's conditions
+_OFTEN_ENOUGH = 0.05  # of the instances, on which a table is to hold a row
+_NO_ROW = "both queries returned no row"
+_NO_OTHER_ANSWER = "the original gave no other answer than to empty tables"
 _SMALL = 40  # rows: what is watched is slow, so small instances come first
 
 
@@ -44,7 +50,7 @@ class Search:
     coverage: tuple[int, int] | None = None  # branches reached, and all of them
     most_rows: int = 0  # that the original returned
     never_filled: str = ""  # a table that the queries read, and that never held a row
-    never_switched: str = ""  # a condition on the whole database that only the rewrite has and that never changed
+    never_switched: str = ""  # what was the same on all instances, as a sentence that ends "on any of them"
 
 
 class Refuter:
@@ -101,13 +107,51 @@ class Refuter:
                 )
                 if case is True and enough(tally.agreed):
                     break
-        read = {table.lower() for table, _ in original.reads | rewrite.reads}
-        empty = [table.name for table in self.tables if table.name.lower() in read - pair.filled]
+        empty = [name for name in self._read(original, rewrite) if not pair.filled[name.lower()]]
         tally = replace(tally, most_rows=pair.most_rows, never_filled=min(empty, default=""))
         if coverage is None:
             return tally
         reached = (coverage.reached, coverage.branches)
-        return replace(tally, coverage=reached, never_switched=coverage.never_switched())
+        standstill = coverage.never_switched() or self._standstill(original, rewrite, pair)
+        if standstill == _NO_ROW and self._agree_on_smaller_offsets(original, rewrite, count, seed, start + seconds):
+            standstill = ""
+        return replace(tally, coverage=reached, never_switched=standstill)
+
+    def _agree_on_smaller_offsets(
+        self, original: Script, rewrite: Script, count: int, seed: int, deadline: float
+    ) -> bool:
+        """Where an OFFSET leaves no row: do they agree when it is smaller in both?"""
+        smaller = with_smaller_offsets(original.query, rewrite.query)
+        if smaller is None:
+            return False
+        first, second = replace(original, query=smaller[0]), replace(rewrite, query=smaller[1])
+        with suppress(Refusal):
+            found = self.search(first, second, count, seed, deadline - time.thread_time(), observe=True)
+            return found.finished and not (found.difference or found.never_switched)
+        return False
+
+    def _standstill(self, original: Script, rewrite: Script, pair: Pair) -> str:
+        """What no instance changed, so that equal results say nothing; or ""."""
+        least = _OFTEN_ENOUGH * pair.tries
+        hardly = [name for name in self._read(original, rewrite) if pair.filled[name.lower()] < least]
+        if hardly:
+            return f"hardly a row of the table {min(hardly)} could be made"
+        if pair.varies or not original.reads:
+            return ""
+        if pair.most_rows:
+            return _NO_OTHER_ANSWER
+        return "" if all(map(self._is_always_empty, (original.query, rewrite.query))) else _NO_ROW
+
+    def _is_always_empty(self, query: str) -> bool:
+        """Whether it says so itself, or that can be proved."""
+        said = [word.text.upper() for word in outermost(query)]
+        cuts_all = said[-2:] == ["LIMIT", "0"]
+        return cuts_all or bool(prove(self.tables, query, f"SELECT * FROM ({query}) WHERE 0"))
+
+    def _read(self, *scripts: Script) -> list[str]:
+        """The tables that these read."""
+        read = {table.lower() for script in scripts for table, _ in script.reads}
+        return [table.name for table in self.tables if table.name.lower() in read]
 
     def samples(self, original: Script, count: int, seed: int, seconds: float) -> list[Sample]:
         """The samples that `study` finds."""
@@ -138,7 +182,15 @@ class Refuter:
         sizes = [sum(map(len, sample.rows.values())) for sample in found]
         # Turning round costs two compilations: those that are read in the same direction stand together.
         chosen = [replace(found[i], rank=rank) for rank, i in enumerate(distilled(told, sizes, count))]
-        return sorted(chosen, key=lambda sample: sample.backwards), deciding.conditions()
+        conditions = (*self._never_held(original, found), *deciding.conditions())
+        return sorted(chosen, key=lambda sample: sample.backwards), conditions
+
+    def _never_held(self, original: Script, samples: Sequence[Sample]) -> list[str]:
+        """That a table has rows, for each that never had any: like a condition that nothing decides. (It is written as
+        no query's condition is when it is normalised: no rewrite says it.)"""
+        filled = {name for sample in samples for name, rows in sample.rows.items() if rows}
+        empty = [name for name in self._read(original) if name not in filled] if samples else []
+        return [f"EXISTS (SELECT * FROM {name})" for name in empty]
 
     def compare(self, original: Script, rewrite: Script, samples: Sequence[Sample], seconds: float) -> Search:
         """Does the rewrite give the same answers on a task's samples? As `search` otherwise."""

@@ -39,6 +39,7 @@ class TableShape:
     keys: tuple[tuple[str, ...], ...] = ()  # PRIMARY KEY and UNIQUE, without partial ones and those over expressions
     checks: tuple[str, ...] = ()  # the SQL of its CHECK constraints
     computed: tuple[str, ...] = ()  # generated columns, which are not among `columns`
+    formulas: tuple[tuple[str, str], ...] = ()  # generated columns with their SQL, where that could be read
 
     def column(self, name: str) -> ColumnShape | None:
         return next((column for column in self.columns if column.name.lower() == name.lower()), None)
@@ -106,13 +107,16 @@ def _table(connection: apsw.Connection, name: str) -> TableShape:
         for column in [str(row[1])]
     )
     computed = tuple(str(row[1]) for row in all_info if row[6] != 0)
-    checks = _checks(connection, name)
-    return TableShape(name, columns, _foreign_keys(connection, name), tuple(keys), checks, computed)
-
-
-def _checks(connection: apsw.Connection, name: str) -> tuple[str, ...]:
     sql = str(connection.execute("SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?", (name,)).get)
-    if "check" not in sql.lower():
+    checks = _in_parentheses(sql, "CHECK")
+    formulas = _in_parentheses(sql, "AS") if computed else ()
+    known = tuple(zip(computed, formulas, strict=True)) if len(formulas) == len(computed) else ()
+    return TableShape(name, columns, _foreign_keys(connection, name), tuple(keys), checks, computed, known)
+
+
+def _in_parentheses(sql: str, keyword: str) -> tuple[str, ...]:
+    """What stands in parentheses after each of these keywords in a CREATE TABLE."""
+    if keyword not in sql.upper():
         return ()
     try:
         tokens = sqlglot.tokenize(sql, read="sqlite")
@@ -120,7 +124,7 @@ def _checks(connection: apsw.Connection, name: str) -> tuple[str, ...]:
         return ()
     found = []
     for i, token in enumerate(tokens[:-1]):
-        if token.text.upper() == "CHECK" and tokens[i + 1].token_type is TokenType.L_PAREN:
+        if token.text.upper() == keyword and tokens[i + 1].token_type is TokenType.L_PAREN:
             depth, end = 0, i + 1
             while end < len(tokens):
                 depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(tokens[end].token_type, 0)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
+from collections import Counter
+from pathlib import Path
+
 import apsw
 import pytest
 from hypothesis import given
@@ -10,12 +14,15 @@ from hypothesis import strategies as st
 from sqlopt_env.equivalence.arena import Arena
 from sqlopt_env.equivalence.distil import distilled
 from sqlopt_env.equivalence.instances import Instances, Rows
+from sqlopt_env.equivalence.instances.checks import checks_of, columns_of
 from sqlopt_env.equivalence.mistakes import mistakes
-from sqlopt_env.equivalence.shape import read_shape
+from sqlopt_env.equivalence.shape import TableShape, read_shape
 from sqlopt_env.sqlite.copies import Copy
 from sqlopt_env.sqlite.schema import schema_connection
 from sqlopt_env.types import Settings
 
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "verdicts"
+CHECKED = tomllib.loads((FIXTURES / "rows.toml").read_text(encoding="utf-8"))["schema"]
 SCHEMA = """
 CREATE TABLE teams (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, town TEXT);
 CREATE TABLE players (
@@ -181,3 +188,44 @@ def test_texts_share_a_long_beginning(length: int) -> None:
                     few = f"count(DISTINCT substr({column}, 1, {length})) < count(DISTINCT {column})"
                     shared[column] += arena.rows(f"SELECT {few} FROM notes") == [(1,)]
     assert min(shared.values()) >= 5, shared
+
+
+@pytest.mark.parametrize("schema", CHECKED, ids=lambda schema: schema["name"])
+def test_rows_that_checks_let_in_are_on_most_instances(schema: dict[str, str]) -> None:
+    arena = Arena(Copy(schema_connection(schema["script"]), Settings()))
+    instances = Instances(arena.tables, [f"SELECT * FROM {arena.tables[-1].name}"])
+    filled: Counter[str] = Counter()
+    several: set[str] = set()
+    with arena.within(1e9):
+        for number in range(60):
+            with arena.holding(instances.make(number, 0)) as held:
+                filled.update(name for name, rows in held.items() if rows)
+                several |= {name for name, rows in held.items() if len(rows) > 1}
+    assert all(filled[table.name] > 30 for table in arena.tables), filled
+    assert several == {table.name for table in arena.tables} - {"single"}
+
+
+@pytest.mark.parametrize(
+    ("check", "parts"),
+    [
+        ("a > 1 AND b < 2", ["a > 1", "b < 2"]),
+        ("a BETWEEN 1 AND 2 AND c BETWEEN 3 AND 4", ["a BETWEEN 1 AND 2", "c BETWEEN 3 AND 4"]),
+        ("((a AND (b AND c)))", ["a", "b", "c"]),
+        ("(a) AND (b OR c)", ["a", "b OR c"]),
+        ("a AND b OR c", ["a AND b OR c"]),
+        ('a AND "end" > 2 AND b', ["a", '"end" > 2', "b"]),
+        ("a > 1 AND end > 2 OR b", ["a > 1 AND end > 2 OR b"]),
+        ("CASE WHEN a AND b THEN 1 ELSE 0 END AND c", ["CASE WHEN a AND b THEN 1 ELSE 0 END", "c"]),
+        ("(a = 1) = (b = ' AND ')", ["(a = 1) = (b = ' AND ')"]),
+    ],
+)
+def test_a_check_falls_into_its_parts(check: str, parts: list[str]) -> None:
+    table = TableShape("t", (), (), checks=(check,))
+    assert [part.strip() for part in checks_of(table)] == parts
+
+
+def test_what_a_generated_column_is_made_from_counts() -> None:
+    schema = "CREATE TABLE t (a INT, b INT, c AS (a + b) UNIQUE, d INT CHECK (c > d))"
+    (table,) = read_shape(schema_connection(schema))
+    assert table.formulas == (("c", "a + b"),)
+    assert columns_of(table.checks[0], table) == {"a", "b", "d"}

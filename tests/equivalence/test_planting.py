@@ -167,7 +167,7 @@ def test_what_is_made_of_the_originals_own_literals_is_brought(copy: Copy) -> No
 
 def test_rows_of_a_copy_belong_together(refuter: Refuter, copy: Copy) -> None:
     script = read(copy, DECEMBER)
-    planting = Planting(refuter.tables, {"users", "orders"}, {"order_date": {"2024-12-31"}}, lambda *_: True)
+    planting = Planting(refuter.tables, {"users", "orders"}, {"order_date": {"2024-12-31"}})
     grown = 0
     for number, sample in enumerate(refuter.samples(script, 16, 0, 5.0)):
         rows = planting.grown(sample.rows, number, 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from sqlopt_env import Judge, Settings, Task
@@ -84,3 +86,27 @@ def test_both_must_say_it(steps_judge: Judge, query: str, rewrite: str, words: s
     assert words in evaluation.reason
     assert evaluation.verdict is not None
     assert evaluation.verdict.status == "unknown"
+
+
+RIDDLES = """
+CREATE TABLE riddles (word TEXT NOT NULL CHECK (ifnull(unicode(word), 0) * length(word) = 2021), answer TEXT);
+INSERT INTO riddles VALUES (replace(hex(zeroblob(21)), '0', '/') || '/', 'none'), ('+' || hex(zeroblob(23)), 'some');
+"""
+RIDDLE = "SELECT answer FROM riddles"
+
+
+@pytest.mark.parametrize("thorough", [False, True])
+@pytest.mark.parametrize(
+    ("rewrite", "words"),
+    [
+        ("CREATE INDEX i ON riddles (answer); SELECT answer FROM riddles", ""),
+        ("SELECT r.answer FROM (SELECT * FROM riddles) r", ""),  # proved
+        ("SELECT answer FROM riddles WHERE length(word) % 2", "EXISTS (SELECT * FROM riddles) holds"),
+    ],
+)
+def test_a_table_that_no_small_database_fills_is_in_doubt(
+    steps_judge: Judge, database: Callable[..., str], rewrite: str, words: str, thorough: bool
+) -> None:
+    evaluation = steps_judge.evaluate(Task("riddles", database(RIDDLES), RIDDLE), rewrite, thorough=thorough)
+    assert (evaluation.outcome == "unverified") is bool(words), evaluation.reason
+    assert words in evaluation.reason

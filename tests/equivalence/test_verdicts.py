@@ -59,6 +59,13 @@ def test_a_wrong_rewrite_is_refuted_by_a_legal_database(case: Case) -> None:
     assert differ or width(connection, case.original) != width(connection, query), verdict.witness
 
 
+@pytest.mark.parametrize("case", list(cases("unknown")), ids=named)
+def test_what_no_small_database_shows_is_unknown(case: Case) -> None:
+    verdict = verify(case.schema, case.original, case.rewrite)
+    assert verdict.status == "unknown", verdict.reason
+    assert case.name.partition(": ")[2] in verdict.reason
+
+
 def width(connection: apsw.Connection, query: str) -> int:
     """The number of columns, also where there are no rows."""
     return len(connection.execute(f"SELECT * FROM (SELECT 1) LEFT JOIN ({query}) LIMIT 1").fetchall()[0])

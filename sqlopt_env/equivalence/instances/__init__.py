@@ -17,6 +17,7 @@ import numpy as np
 
 from ..compare import Value
 from ..shape import TableShape
+from .checks import checks_by_column
 from .draft import Draft, Mood
 from .literals import LARGEST_LIMIT, Literals
 from .plans import Plans
@@ -56,12 +57,12 @@ class Instances:
         self._pools: dict[tuple[str, str], Pool] = {
             (table.name, column.name): pool_for(column, literals) for table in tables for column in table.columns
         }
-        sieve = Sieve(self._pools)
+        sieve, checks = Sieve(self._pools), checks_by_column(tables)
         for table in tables:
-            sieve.check(table)
+            sieve.check(table, checks)
         readings = [Reading(tables, query) for query in dict.fromkeys(queries)]
         self._scenarios = [Scenario(reading, sieve, self._pools) for reading in readings]
-        self._plans = Plans(tables, self._pools, literals.names, sieve.allows)
+        self._plans = Plans(tables, self._pools, literals.names, {table.name: sieve.law(table) for table in tables})
         counts = {n + d for reading in readings for n in reading.counts for d in (-1, 0, 1)} - {-1, 0}
         self._counts = sorted(count for count in counts if count <= _COMMON_LIMIT)
         self._masses = sorted(count for count in counts if _COMMON_LIMIT < count <= LARGEST_LIMIT)

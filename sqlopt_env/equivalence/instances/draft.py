@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..compare import Row, Value
 from ..shape import ColumnShape, TableShape
 from .plans import Plan, Plans, Reference
-from .values import Pool, fresh, kin, pick
+from .values import Pool, kin, pick
 
 _ODD = 0.05  # how often a value is quite another one than the queries suggest
 _EXACT_SHARE = 0.6  # of the values near a literal, how often it is the literal itself
@@ -17,7 +17,8 @@ _NEW_PARENTS = 0.5  # how often a random child brings the parent that it refers 
 _VARIOUS_KEYS = 0.6  # how often a text key's small values are no plain ones
 _FRESH_PARTS = 0.15  # how often a part of a key is a value that no other row has
 _KIN_TWISTS = 0.3  # how often a text that is to be another one than before differs at its end alone
-_PATIENCE = 6
+_PATIENCE, _TRIES = 6, 3  # known parents for a row, and other rows, before CHECKs are looked into
+_MOST_FAILURES = 8  # of mending, which takes its time
 _DEEPEST = 4  # generations of parents that one row may bring
 _TYPES: dict[str, tuple[type, ...]] = {
     "INTEGER": (int,),
@@ -50,6 +51,7 @@ class Draft:
         self._keys: set[tuple[str, tuple[int, ...], Row]] = set()
         self._parents: set[tuple[str, tuple[int, ...], Row]] = set()
         self._number = 0
+        self._failures = 0  # of mending a row that CHECKs refuse
 
     def next_number(self) -> int:
         """For a fresh key."""
@@ -98,12 +100,16 @@ class Draft:
         return {place: None if not column.not_null and rng.random() < 0.5 else self._value(column, plan.pools[place])}
 
     def add(self, table: TableShape, given: Mapping[int, Value], depth: int = 0) -> Row | None:
-        """A row with these values, and the parents that it needs; None where its key is taken or it cannot be."""
+        """A row with these values, but where CHECKs refuse them, and the parents that it needs; None where its key is
+        taken or it cannot be. At a `depth` it is a parent itself, and must have these values."""
         plan = self._plans[table]
-        row = self._filled(plan, given)
-        for reference in plan.references:
-            if not self._refers(plan, reference, row, depth):
-                return None
+        row = self._filled(plan, given, firm=depth > 0)
+        if row is None or not all(self._refers(plan, reference, row, depth) for reference in plan.references):
+            return None
+        if plan.law is not None and not plan.law.allows(row):  # for it refers to others than it was to
+            return None
+        if depth > 0 and any(row[place] != value for place, value in given.items()):
+            return None
         values = tuple(row)
         taken = [(table.name, key, parts) for key in plan.keys if None not in (parts := _parts(values, key))]
         if not self._keys.isdisjoint(taken):
@@ -113,16 +119,21 @@ class Draft:
         self.rows[table.name].append(values)
         return values
 
-    def _filled(self, plan: Plan, given: Mapping[int, Value]) -> list[Value]:
-        """A row with the given values, another one for as long as CHECKs refuse it and there is patience."""
+    def _filled(self, plan: Plan, given: Mapping[int, Value], *, firm: bool) -> list[Value] | None:
+        """A row with the given values, another one for as long as CHECKs refuse it and there is patience; then one that
+        is made legal. None where there is none (with all of these values, if it is to be `firm`)."""
         row = self._attempt(plan, given)
-        if plan.checks:
-            names = [column.name for column in plan.table.columns]
-            for _ in range(_PATIENCE):
-                if self._plans.allows(plan.checks, names, row):
-                    break
-                row = self._attempt(plan, given)
-        return row
+        law = plan.law
+        if law is None or law.allows(row):
+            return row
+        for _ in range(0 if law.is_settled(given) else _TRIES):
+            row = self._attempt(plan, given)
+            if law.allows(row):
+                return row
+        if self._failures < _MOST_FAILURES and law.mend(row, given, self._rng, firm=firm):
+            return row
+        self._failures += 1
+        return None
 
     def _attempt(self, plan: Plan, given: Mapping[int, Value]) -> list[Value]:
         row = list(pick(self._rng, self._template(plan)))
@@ -159,14 +170,14 @@ class Draft:
             if not column.not_null and self._rng.random() < self._mood.null_rate:
                 row[place] = None
             elif len(key) == 1:
-                small = fresh(column, self._rng.randrange(1, 8))
-                checked = column.name.lower() in plan.checked
+                pool, checked = plan.pools[place], place in plan.checked
+                small = pool.fresh(column, self._rng.randrange(1, 8))
                 if checked or (column.kind == "TEXT" and self._rng.random() < _VARIOUS_KEYS):
-                    small = self._value(column, plan.pools[place])
+                    small = self._value(column, pool)
                 taken = (not checked and self._rng.random() < 0.5) or (plan.table.name, key, (small,)) in self._keys
-                row[place] = fresh(column, self._unused()) if taken else small
+                row[place] = pool.fresh(column, self._unused()) if taken else small
             elif self._rng.random() < _FRESH_PARTS:
-                row[place] = fresh(column, self._unused())
+                row[place] = plan.pools[place].fresh(column, self._unused())
             else:
                 row[place] = self._value(column, plan.pools[place])
 
@@ -177,7 +188,7 @@ class Draft:
         if not column.not_null and self._rng.random() < self._mood.null_rate:
             return None
         if pool.wide and self._rng.random() < self._mood.fresh_share:
-            return fresh(column, self._unused())
+            return pool.fresh(column, self._unused())
         few = self._few.get(id(pool))
         if few is None:
             variety = self._rng.choice(self._mood.varieties)
@@ -205,16 +216,29 @@ class Draft:
         if depth < _DEEPEST and self.add(reference.parent, given, depth + 1) is not None:
             return True
         known = self.rows[reference.parent.name]
+        if not (known or reference.may_be_null) and depth < _DEEPEST:
+            self.add(reference.parent, {}, depth + 1)
         if known and (not reference.may_be_null or self._rng.random() < 0.5):
-            chosen = self._rng.choice(known)
-            for place, target in zip(reference.places, reference.targets, strict=True):
-                row[place] = chosen[target]
-            return True
+            return self._refers_to_known(plan, reference, row, known)
         if reference.may_be_null:
             for place in reference.places:
                 if not plan.table.columns[place].not_null:
                     row[place] = None
             return True
+        if reference.parent is plan.table:  # to itself
+            for place, target in zip(reference.places, reference.targets, strict=True):
+                row[place] = row[target]
+            return True
+        return False
+
+    def _refers_to_known(self, plan: Plan, reference: Reference, row: list[Value], known: list[Row]) -> bool:
+        """Lets a foreign key point at one of these rows, one with which CHECKs let the row in."""
+        for _ in range(_PATIENCE):
+            chosen = self._rng.choice(known)
+            for place, target in zip(reference.places, reference.targets, strict=True):
+                row[place] = chosen[target]
+            if plan.law is None or plan.law.allows(row):
+                return True
         return False
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..compare import Value
 from ..shape import ForeignKey, TableShape
-from .scenario import columns_of
+from .checks import columns_of
+from .laws import Law
 from .values import Pool
 
 
@@ -30,32 +30,27 @@ class Plan:
     living: list[int]  # columns that the queries name: the others are the same in most rows
     keys: list[tuple[int, ...]]
     references: list[Reference]
-    checked: set[str]  # columns of which CHECKs speak, in lower case
-    checks: list[str]  # CHECKs over several columns: those over one have done their work in the pools
+    law: Law | None  # the CHECKs over its rows; those over single columns have done most of their work in the pools
+    checked: set[int]  # columns of which CHECKs speak, their own or those of a key that they refer to
 
     def has_kin(self, place: int) -> bool:
         """Whether a column may hold any text."""
-        column = self.table.columns[place]
-        return column.kind == "TEXT" and column.name.lower() not in self.checked
+        return self.table.columns[place].kind == "TEXT" and place not in self.checked
 
 
 class Plans:
-    """The plans of all tables. `names` are the columns that the queries name, in lower case.
-
-    `allows(checks, names, values)` tells whether CHECKs let a row in.
-    """
+    """The plans of all tables. `names` are the columns that the queries name, in lower case."""
 
     def __init__(
         self,
         tables: Sequence[TableShape],
         pools: Mapping[tuple[str, str], Pool],
         names: frozenset[str],
-        allows: Callable[[Sequence[str], Sequence[str], Sequence[Value]], bool],
+        laws: Mapping[str, Law | None],
     ) -> None:
         self.tables = tables
-        self.allows = allows
         by_name = {table.name.lower(): table for table in tables}
-        self._plans = {table.name: _plan(table, by_name, pools, names) for table in tables}
+        self._plans = {table.name: _plan(table, by_name, pools, names, laws[table.name]) for table in tables}
         self.targets: dict[str, set[tuple[int, ...]]] = {table.name: set() for table in tables}
         for plan in self._plans.values():
             for reference in plan.references:
@@ -70,18 +65,22 @@ def _plan(
     by_name: Mapping[str, TableShape],
     pools: Mapping[tuple[str, str], Pool],
     names: frozenset[str],
+    law: Law | None,
 ) -> Plan:
     places = _places(table)
-    keys = [tuple(places[name.lower()] for name in key if name.lower() in places) for key in table.keys]
+    # (Whether keys of generated columns are taken, loading tells.)
+    keys = [tuple(places[n.lower()] for n in key) for key in table.keys if all(n.lower() in places for n in key)]
     in_keys = {place for key in keys for place in key}
+    own = [pools[table.name, column.name] for column in table.columns]
+    spoken_of = {name for check in table.checks for name in columns_of(check, table)}
     return Plan(
         table,
-        [pools[table.name, column.name] for column in table.columns],
+        own,
         [i for i, c in enumerate(table.columns) if (c.name.lower() in names or c.unique) and i not in in_keys],
         keys,
         [_reference(table, key, by_name[key.parent]) for key in table.foreign_keys if key.parent in by_name],
-        {column for check in table.checks for column in columns_of(check)},
-        [check for check in table.checks if len(columns_of(check)) > 1],
+        law,
+        {i for i, c in enumerate(table.columns) if own[i].checked or c.name.lower() in spoken_of},
     )
 
 

@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import cycle
 from typing import TypeAlias
 
+from ...sqlite.connection import memory_connection
 from ..compare import Row, Value
 from ..shape import ColumnShape, TableShape
+from .checks import Check, checks_by_column
 from .literals import neighbours
-from .scenario import columns_of
+from .supplies import are_free, legal, supply
 from .values import fitting, fresh, held, pick
 
 _Name: TypeAlias = tuple[str, str]  # of a column: table and column in lower case
-Allows: TypeAlias = Callable[[Sequence[str], Sequence[str], Sequence[Value]], bool]
 _Keys: TypeAlias = dict[tuple[_Name, Value], Value]  # the keys of a copy, by what they were
 
 _ROWS, _MOST_COPIES = 40, 6  # of an instance, about
@@ -42,12 +44,16 @@ class _Bed:
     is_own: bool  # not what refers to a key, but the key
     is_free: bool  # nothing refers to it
     values: list[Value]
+    new: tuple[Value, ...]  # keys, where CHECKs do not let in any
     next: Iterator[Value]
+
+    def fresh(self, number: int) -> Value:
+        return self.new[number % len(self.new)] if self.new else fresh(self.column, number)
 
 
 class Planting:
     """Grows instances. `read` holds the tables that the queries read, `literals` what is compared with each column, all
-    names in lower case; `allows` is as in `Plans`.
+    names in lower case.
     """
 
     def __init__(
@@ -55,20 +61,21 @@ class Planting:
         tables: Sequence[TableShape],
         read: Collection[str],
         literals: Mapping[str, Iterable[Value]],
-        allows: Allows,
     ) -> None:
         self._tables = tables
         needed = _with_parents(tables, read)
-        keys = _keys(tables)
+        keys, checks = _keys(tables), checks_by_column(tables)
         shared = {key for name, key in keys.items() if name != key}
 
         def beds(table: TableShape) -> Iterator[_Bed]:
             for place, column in enumerate(table.columns):
                 name = (table.name.lower(), column.name.lower())
-                values = _values(table, column, literals.get(name[1], ()), allows)
+                its = checks.get(name, ())
+                values = _values(column, literals.get(name[1], ()), its)
                 key = keys.get(name)
                 if key is not None or values:
-                    yield _Bed(place, column, key, key == name, name not in shared, values, iter(()))
+                    new = supply(column, its) if key is not None and its and not are_free(column, its) else ()
+                    yield _Bed(place, column, key, key == name, name not in shared, values, new, iter(()))
 
         self._beds = {table.name: list(beds(table)) for table in tables if table.name.lower() in needed}
 
@@ -126,7 +133,7 @@ def _copied(
                 if old is not None:
                     if (bed.key, old) not in keys:
                         value = next(bed.next) if plants and chance() < _SHARE else None
-                        keys[bed.key, old] = fresh(bed.column, first + len(keys)) if value is None else value
+                        keys[bed.key, old] = bed.fresh(first + len(keys)) if value is None else value
                     row[place] = keys[bed.key, old]
         elif bed is only:
             value = next(bed.next)
@@ -139,12 +146,14 @@ def _copied(
     return [tuple(row) for row in copies]
 
 
-def _values(table: TableShape, column: ColumnShape, literals: Iterable[Value], allows: Allows) -> list[Value]:
+def _values(column: ColumnShape, literals: Iterable[Value], checks: tuple[Check, ...]) -> list[Value]:
     """What is planted in a column, the literals themselves more often than the others."""
     met = held(column, sorted(literals, key=repr))
     exact, near = fitting(column, met), fitting(column, (value for literal in met for value in _around(literal)))
-    checks = [check for check in table.checks if columns_of(check) == {column.name.lower()}] if near else []
-    found = [value for value in (*near, *exact) if not checks or allows(checks, [column.name], (value,))]
+    found = [*near, *exact]
+    if found and checks:
+        with closing(memory_connection()) as connection:
+            found = legal(connection, column, checks, found)
     return found + [None] * max(1, round(_NULLS * len(found))) if found and not column.not_null else found
 
 

@@ -12,14 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import apsw
-from sqlglot import exp
 
-from ...sqlite.connection import identifier
+from ...sqlite.connection import memory_connection
 from ..compare import Value
-from ..parsing import parsed
 from ..shape import ColumnShape, TableShape
+from .checks import Check, Column
+from .laws import Law
 from .reading import Cell, Condition, Reading
-from .values import Pool, fresh, pick, suggested
+from .supplies import are_free, is_listed, legal, supply
+from .values import Pool, pick
 
 Assignment: TypeAlias = dict[Cell, Value]
 Keep: TypeAlias = Callable[[Cell], float]
@@ -29,6 +30,7 @@ _MOST_PAIRS = 300
 _FEW = 4  # values that fulfil a condition, where it computes something: others are looked for
 _COMPUTES = re.compile(r"[%/*+(]|\bLIKE\b|\bGLOB\b", re.IGNORECASE)
 _MOST_EDGES = 8
+_FAR = 12  # values of a column whose CHECKs refuse most of the usual ones
 _ABSENT = 0.25  # how often the rows of an arm that need not be there are left out
 
 
@@ -36,37 +38,41 @@ class Sieve:
     """Splits pools by conditions, on a connection of its own: one table a pool, with the column's type."""
 
     def __init__(self, pools: Mapping[tuple[str, str], Pool]) -> None:
-        self._connection = apsw.Connection(":memory:")
+        self._connection = memory_connection()
         self._pools = pools
+        self._laws = 0
         self._tables: dict[tuple[str, str, bool], str] = {}
         self._kept: dict[tuple[str, tuple[str, ...]], tuple[Values, Values]] = {}
 
-    def check(self, table: TableShape) -> None:
+    def check(self, table: TableShape, checks: Mapping[Column, tuple[Check, ...]]) -> None:
         """Leaves in the pools only what the CHECKs over single columns allow."""
         for column in table.columns:
-            checks = [check for check in table.checks if columns_of(check) == {column.name.lower()}]
-            if not checks:
+            its = checks.get((table.name.lower(), column.name.lower()))
+            if its is None:
                 continue
             pool = self._pools[table.name, column.name]
-            pool.wide.extend(suggested(column, checks))
+            pool.checked = True
             for values in (pool.exact, pool.near, pool.far, pool.odd, pool.wide):
-                values[:] = self._legal(checks, column, values)
-            if not pool.far:
-                pool.far[:] = pool.wide[:12] or pool.near
+                values[:] = legal(self._connection, column, its, values)
+            needs_more = column.unique or len(pool.all) < _FAR
+            more = supply(column, its) if needs_more and not is_listed(its) else ()
+            pool.wide.extend(value for value in more if value not in pool.wide)
+            pool.far.extend((more or pool.near)[: max(0, _FAR - len(pool.far))])
+            if not are_free(column, its):
+                pool.supply[:] = more or pool.all
 
-    def _legal(self, checks: Sequence[str], column: ColumnShape, values: Sequence[Value]) -> list[Value]:
-        return [value for value in values if self.allows(checks, [column.name], (value,))]
+    def law(self, table: TableShape) -> Law | None:
+        """The CHECKs of a table's rows, after those of single columns have chosen values; None where there are none."""
+        if not table.checks:
+            return None
 
-    def allows(self, checks: Sequence[str], names: Sequence[str], values: Sequence[Value]) -> bool:
-        """Whether CHECKs let these values of these columns in; True also where that cannot be said."""
-        given = ", ".join(f"? AS {identifier(name)}" for name in names)
-        try:
-            return all(
-                self._connection.execute(f"SELECT ({check}) IS NOT FALSE FROM (SELECT {given})", values).get
-                for check in checks
-            )
-        except apsw.Error:
-            return True
+        def candidates(place: int, wider: bool) -> str:
+            return self._table(table.name, table.columns[place], wider)
+
+        self._laws += 1
+        pools = [self._pools[table.name, column.name] for column in table.columns]
+        law = Law(self._connection, table, f"r{self._laws}", pools, candidates)
+        return law if law.is_sound else None
 
     def split(self, condition: Condition, columns: Sequence[tuple[str, ColumnShape]]) -> tuple[Values, Values]:
         """The values (or pairs) of the cells' pools that fulfil the condition, and those that do not."""
@@ -239,12 +245,7 @@ class _Solution:
             return pick(self._rng, allowed)
         key = next((cell for cell in cells if self._scenario.column(cell).unique), None)
         if key is not None and self._rng.random() < 0.7:
-            return fresh(self._scenario.column(key), number)
-        values = self._scenario.pool(pick(self._rng, cells)).all
+            return self._scenario.pool(key).fresh(self._scenario.column(key), number)
+        checked = [cell for cell in cells if self._scenario.pool(cell).checked]
+        values = self._scenario.pool(pick(self._rng, checked or cells)).all
         return pick(self._rng, values) if values else None
-
-
-def columns_of(check: str) -> set[str]:
-    """The lower-case names of the columns in an expression; none where sqlglot cannot read it."""
-    tree = parsed(f"SELECT {check}")
-    return {column.name.lower() for column in tree.find_all(exp.Column)} if tree is not None else set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf, isfinite
 from typing import TypeVar
 
@@ -63,7 +63,7 @@ _MOST_OTHERS = 12  # values near the literals of other columns
 _MOST_VALUES = 80
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Pool:
     """Values of a column's declared kind, without NULL."""
 
@@ -72,6 +72,12 @@ class Pool:
     far: list[Value]
     odd: list[Value]
     wide: list[Value]  # many and various ones, for conditions that none of the others fulfils
+    supply: list[Value] = field(default_factory=list)  # where CHECKs do not let in any new key: these are the new ones
+    checked: bool = False  # CHECKs over this column alone, or over a key that it refers to, have chosen its values
+
+    def fresh(self, column: ColumnShape, number: int) -> Value:
+        """The `number`-th value of a key, as far as there are so many."""
+        return self.supply[number % len(self.supply)] if self.supply else fresh(column, number)
 
     @property
     def all(self) -> list[Value]:
@@ -153,25 +159,6 @@ def kin(rng: random.Random, column: ColumnShape, value: Value) -> Value:
 def wide(column: ColumnShape) -> list[Value]:
     """Many and various values of a column's kind."""
     return list(_WIDE.get(column.kind, (*_WIDE["INTEGER"], *_WIDE["TEXT"])))
-
-
-def suggested(column: ColumnShape, checks: Sequence[str]) -> list[Value]:
-    """Values that CHECKs may be after: texts of a length, of a GLOB pattern, numbers beyond a bound."""
-    numbers = sorted({int(number) for check in checks for number in re.findall(r"(?<![\w.])\d{1,12}(?![\w.])", check)})
-    if column.kind in ("INTEGER", "REAL", "NUMERIC"):
-        near = (number + step for number in numbers for step in (*range(-3, 12), 0.5))
-        return fitting(column, near)
-    lengths = [number for number in numbers if 0 < number <= 200]
-    if "BLOB" in column.declared.upper():
-        return [bytes([letter]) * length for length in lengths for letter in b"abcdefgh"]
-    texts = [(letter * length) for length in lengths for letter in "abcdefgh12345678ABCDEFGH"]
-    for pattern in (text for check in checks for text in re.findall(r"'((?:[^']|'')*)'", check)):
-        for i in range(10):
-            filled = (
-                pattern.replace("[0-9]", str(i)).replace("[A-Z]", "ABCDEFGHIJ"[i]).replace("[a-z]", "abcdefghij"[i])
-            )
-            texts.append(filled.replace("*", "").replace("?", "x").replace("%", "x").replace("_", "y"))
-    return fitting(column, dict.fromkeys(texts))
 
 
 def pick(rng: random.Random, values: Sequence[_Any]) -> _Any:
