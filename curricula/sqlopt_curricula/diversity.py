@@ -8,7 +8,7 @@ even or of odd seeds. What is generated for one fold can share no fingerprint wi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Literal
@@ -183,8 +183,18 @@ def _shape(node: exp.Expr) -> str:
     if isinstance(node, exp.And | exp.Or):
         inner = sorted({_shape(operand) for operand in node.flatten()} - {""})
     else:
-        found = [text for child in node.iter_expressions() if (text := _shape(child))]
+        found = [text for child in _children(node) if (text := _shape(child))]
         inner = [text for text, before in zip(found, ["", *found], strict=False) if text != before]
     if not inner and isinstance(node, _LEAVES):
         return ""
     return type(node).__name__ + (f"({' '.join(inner)})" if inner else "")
+
+
+def _children(node: exp.Expr) -> Iterator[exp.Expr]:
+    """In the order of their names: sqlglot hangs ORDER BY and LIMIT of a compound in the order of a set of strings,
+    which is another one in every process."""
+    for name in sorted(node.args):
+        value = node.args[name]
+        for child in value if isinstance(value, list) else [value]:
+            if isinstance(child, exp.Expr):
+                yield child

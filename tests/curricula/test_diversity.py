@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -72,3 +76,13 @@ def test_neighbouring_seeds_have_different_folds() -> None:
 def test_no_text_is_too_odd_for_a_fingerprint(text: str) -> None:
     assert all(len(getattr(fingerprints(text), kind)) == 16 for kind in KINDS)
     assert fingerprints(text).fold in ("heldout", "even", "odd")
+
+
+def test_fingerprints_are_the_same_in_every_process() -> None:
+    query = "SELECT a FROM t UNION SELECT b FROM u WHERE c = 1 AND d IN (1, 2) ORDER BY a LIMIT 5 OFFSET 2"
+    program = f"from sqlopt_curricula.diversity import fingerprints; print(fingerprints({query!r}).shape)"
+    shapes = set()
+    for seed in range(6):
+        environment = {**os.environ, "PYTHONHASHSEED": str(seed)}
+        shapes.add(subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True).stdout)
+    assert len(shapes) == 1
