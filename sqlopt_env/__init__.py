@@ -6,7 +6,7 @@ from .env import SQLOptimizeEnv
 from .judge import Judge
 from .observation import FEATURE_NAMES, observation_to_messages
 from .spaces import SQLText
-from .tasks import load_tasks, seed_examples
+from .tasks import heldout_examples, load_tasks, seed_examples
 from .types import Brief, Evaluation, Plan, Rewrite, Settings, SqlOptError, Task, Verdict
 from .vector import SQLOptimizeVectorEnv
 from .verification import verify
@@ -27,6 +27,7 @@ __all__ = [
     "Task",
     "Verdict",
     "__version__",
+    "heldout_examples",
     "load_tasks",
     "observation_to_messages",
     "seed_examples",

@@ -38,8 +38,9 @@ class SQLOptimizeEnv(gym.Env[Observation, str]):
     After `max_turns` rewrites. Episodes are never truncated.
 
     ## Arguments
-    - `tasks`: None for the 20 seeds, a JSON file, or a list of tasks or of `{"id", "database", "query"}`; a database
-      is the name of a built-in one or the path of an SQLite file, which is never changed.
+    - `tasks`: None for the 20 seeds, "heldout", a file (JSON or JSON Lines), or a list of tasks or of
+      `{"id", "database", "query"}`; a database is the name of a built-in one or the path of an SQLite file, which is
+      never changed.
     - `judge`: one to share; without it the environment makes its own from `workers` and `settings` (see
       `types.Settings`), such as `measure="steps"` or `timeout=5.0`.
 

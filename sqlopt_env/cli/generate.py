@@ -16,12 +16,13 @@ from sqlopt_curricula.generator.generate import GIVE_UP, Generator, Known, Slot
 from sqlopt_curricula.generator.log import GenerationLog, move_aside
 from sqlopt_curricula.generator.summary import QUANTILES, Summary, summarise
 
-from ..databases import DOMAINS, HELD_OUT, TRAINING
+from ..databases import DOMAINS, HELD_OUT, TRAINING, held_out_name
 from ..databases.build import file_hash
 from ..judge import Judge
 from ..types import Demands, SqlOptError, Task
 
 _DEFAULTS = Demands()
+_HELD_OUT = "the domain {} is held out: it tells what was learnt, and nothing is trained on it"
 
 
 def generate(
@@ -99,13 +100,17 @@ def _databases(domain: str, database: Path | None) -> list[str]:
     if database is not None:
         if domain != "all":
             raise SqlOptError("choose one of --domain and --database")
+        if str(database) in DOMAINS:
+            raise SqlOptError(f"{database} is a built-in database: say --domain {database}")
         if not database.is_file():
             raise SqlOptError(f"there is no database file {database}")
-        return [str(database)]
+        if name := held_out_name(database):
+            raise SqlOptError(_HELD_OUT.format(name))
+        return [str(database.resolve())]
     names = list(TRAINING) if domain == "all" else [name.strip() for name in domain.split(",")]
     for name in names:
         if name in HELD_OUT:
-            raise SqlOptError(f"the domain {name} is held out: it tells what was learnt, and nothing is trained on it")
+            raise SqlOptError(_HELD_OUT.format(name))
         if name not in DOMAINS:
             raise SqlOptError(f"unknown domain {name!r}: the domains are {', '.join(TRAINING)}; all means each of them")
         if names.count(name) > 1:

@@ -20,8 +20,9 @@ sqlopt heldout --n {n} --seed {seed}
 which writes the same files again. Their tree shapes belong to a fold of their own (`sqlopt_curricula/diversity.py`): no
 generated training task, of any seed, shares a fingerprint with one of them, and no seed does.
 
-`load_tasks("heldout")` gives them as tasks, `heldout_examples()` with all that is known. The databases are built at
-first use; `tpch` needs `pip install sqlopt-env[tpch]`, whose duckdb bundles the generator of TPC-H.
+`sqlopt_env.load_tasks("heldout")` gives them as tasks, `sqlopt_env.heldout_examples()` as dictionaries with all that is
+known. The databases are built at first use; `tpch` needs `pip install sqlopt-env[tpch]`, whose duckdb bundles the
+generator of TPC-H.
 
 ## Fields
 
@@ -31,12 +32,13 @@ first use; `tpch` needs `pip install sqlopt-env[tpch]`, whose duckdb bundles the
 
 `solvable`: a bounded search with the {rules} techniques of the rule policy found an answer that the judge calls
 `improved`, with an effective speedup of 1.5 by steps; what it found is in `search`. `best` is the best answer that is
-known and was paid by the judge, of the search or of the generator; null where there is none. Steps misjudge sorting,
+known and was paid by the judge: its `source` (the search or the generator), its `script`, and what that takes (`steps`,
+`index_steps`, effective `speedup`); null where nothing was paid. Steps misjudge sorting,
 LIKE and wide rows: by time, a few of these speedups are lower.
 
 ## Contents
 
-| database | tasks | solvable | known to be improvable | median best speedup | median steps |
+| database | tasks | solvable | best speedup of 2 or more | median best speedup | median steps |
 |---|--:|--:|--:|--:|--:|
 {contents}
 

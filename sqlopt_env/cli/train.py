@@ -20,7 +20,7 @@ from sqlopt_agents.restem import ReSTEM, Result
 from sqlopt_agents.run_folder import RunFolder
 from sqlopt_curricula import Stage1
 
-from ..databases import HELD_OUT
+from ..databases import held_out_name
 from ..databases.build import file_hash
 from ..judge import Judge
 from ..reward import reward_function
@@ -63,8 +63,8 @@ def train(
     stage1 = Stage1()
     chosen = load_tasks(str(tasks)) if tasks else list(stage1)
     for task in chosen:
-        if task.database in HELD_OUT:
-            raise SqlOptError(f"task {task.id} is on {task.database}, which is held out: nothing is trained on it")
+        if name := held_out_name(task.database):
+            raise SqlOptError(f"task {task.id} is on {name}, which is held out: nothing is trained on it")
     sys.path.append(os.getcwd())  # where a policy of one's own lies; last, so that it shadows nothing
     made, paid = make_policy(policy), reward_function(reward)
     console = Console(soft_wrap=True)

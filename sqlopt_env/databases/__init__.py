@@ -46,10 +46,19 @@ def database_path(name: str) -> Path:
     raise SqlOptError(f"unknown database {name!r}: it is neither a built-in one ({known}) nor an existing file")
 
 
+def held_out_name(database: str | Path) -> str | None:
+    """The held-out domain that a task's database is, by its name or the file where it is kept; None for any other."""
+    for name in HELD_OUT:
+        path = default_path(name)
+        if str(database) == name or (path.exists() and Path(database).exists() and path.samefile(database)):
+            return name
+    return None
+
+
 def default_path(name: str) -> Path:
     """Where a built-in database is kept."""
     path: Path = build_dir() / DOMAINS[name].FILE
     return path
 
 
-__all__ = ["DOMAINS", "HELD_OUT", "TRAINING", "build", "database_path", "default_path"]
+__all__ = ["DOMAINS", "HELD_OUT", "TRAINING", "build", "database_path", "default_path", "held_out_name"]

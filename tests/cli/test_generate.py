@@ -110,6 +110,7 @@ def test_a_database_of_ones_own(tmp_path: Path, database: Callable[..., str]) ->
         (["--domain", "library"], "is held out"),
         (["--domain", "shop,tpch"], "is held out"),
         (["--domain", "shop", "--database", "text.txt"], "choose one of"),
+        (["--database", "shop"], "say --domain shop"),
         (["--database", "nowhere.db"], "no database file nowhere.db"),
         (["--database", "text.txt"], "text.txt is not an SQLite database"),
         (["--out", "text.txt"], "without the log of a generation"),

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sqlopt_env import verify
 from sqlopt_env.equivalence.arena import Arena
 from sqlopt_env.equivalence.distil import distilled
 from sqlopt_env.equivalence.instances import Instances, Rows
@@ -229,3 +230,20 @@ def test_what_a_generated_column_is_made_from_counts() -> None:
     (table,) = read_shape(schema_connection(schema))
     assert table.formulas == (("c", "a + b"),)
     assert columns_of(table.checks[0], table) == {"a", "b", "d"}
+
+
+TURNS = [  # conditions that differ in one value of the column alone, far from every literal
+    ("k - 1000 >= 1786", "k - 1000 > 1786"), ("k * 2 >= 956", "k * 2 > 956"), ("n + 6 >= 4000", "n + 6 > 4000"),
+    ("r * 2 >= 95.5", "r * 2 > 95.5"), ("k + 3 BETWEEN 1786 AND 9000", "k + 3 BETWEEN 1787 AND 9000"),
+    ("k * 2 = 956", "k * 2 = 958"), ("k + 11 = 9033", "k + 11 = 9034"), ("k / 10 = 377", "k / 10 = 378"),
+    ("k * 2 IN (224934, 1032354)", "k * 2 IN (224934, 1032356)"), ("100 - k > 7000", "100 - k >= 7000"),
+    ("(k + 5) * 3 >= 3000", "(k + 5) * 3 > 3000"), ("-k >= -4321", "-k > -4321"), ("5000 <= k + 1", "5000 < k + 1"),
+    ("k % 100 = 37", "k % 100 = 38"), ("k - 700 = 1786 AND n IS NOT NULL", "k - 700 = 1786"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("original", "rewrite"), TURNS, ids=lambda text: str(text))
+def test_instances_hold_the_values_at_which_arithmetic_turns(original: str, rewrite: str) -> None:
+    schema = "CREATE TABLE t (id INTEGER PRIMARY KEY, r REAL, k INTEGER NOT NULL, n INTEGER)"
+    verdict = verify(schema, f"SELECT id FROM t WHERE {original}", f"SELECT id FROM t WHERE {rewrite}")
+    assert verdict.status == "refuted", verdict.reason

@@ -108,7 +108,8 @@ def _prefix(chance: Chance, source: Source, column: ColumnSurvey) -> Condition |
         return None
     after = text[:-1] + chr(ord(text[-1]) + 1)
     sql = f"{source[column]} >= {literal(text)} AND {source[column]} < {literal(after)}"
-    return Condition(sql, _within(column, text, after))
+    share = _within(column, text, after)
+    return Condition(sql, share) if share < 0.5 else None
 
 
 def _null(chance: Chance, source: Source, column: ColumnSurvey) -> Condition:

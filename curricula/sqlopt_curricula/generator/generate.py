@@ -156,7 +156,12 @@ class Generator:
                 return None
             shape = shapes[(slot.number + number // ATTEMPTS) % len(shapes)]
             rng = np.random.default_rng(np.random.SeedSequence([self._seed, self._entropy, slot.number, number]))
-            candidate = self._author.write(shape, rng)
+            try:
+                candidate = self._author.write(shape, rng)
+            except Exception as error:
+                raise SqlOptError(
+                    f"the author failed on the shape {shape!r}: {type(error).__name__}: {error}"
+                ) from error
             if candidate is None:
                 continue
             refusal, found = self._looked_at(candidate, slot.number, number)

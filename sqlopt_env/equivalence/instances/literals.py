@@ -20,6 +20,7 @@ from ..parsing import parsed
 from ..shape import TableShape
 from .constants import column_names, constants
 from .phrases import LITERALS, made_constants
+from .solved import turning_points
 
 LARGEST_LIMIT = 1100  # LIMITs and OFFSETs beyond it are not filled
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
@@ -75,6 +76,9 @@ class Literals:
             self._note(node, _value(node))
         for constant, value in constants(tree, column_names(tree, self._known) if self._known else ()):
             self._note(constant, value)
+        for column, turning in turning_points(tree):
+            self.values.add(turning)
+            self.columns[column.name.lower()].add(turning)
         for escape in tree.find_all(exp.Escape):  # what a pattern means where its signs are no wildcards
             if isinstance(escape.this, exp.Like) and isinstance(escape.this.expression, exp.Literal):
                 self._note(escape.this, escape.this.expression.name.replace(escape.expression.name or " ", ""))
