@@ -7,8 +7,8 @@ what decides is counted in SQLite's steps, so that every machine accepts the sam
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -18,7 +18,8 @@ from .equivalence.compare import Reference, Row, difference_of_chunks
 from .equivalence.determined import suspicious
 from .preparation import changes_with_reading, read_original, reference_of
 from .sqlite.copies import Copy, failure
-from .sqlite.index_pool import IndexPool, build_pool
+from .sqlite.index_pool import IndexPool, PooledIndex, build_pool
+from .sqlite.plan import explain
 from .sqlite.script import Refusal, Script, one_line, read_script
 from .sqlite.snapshot import Signature
 from .sqlite.steps import counting_steps
@@ -119,7 +120,8 @@ class _Appraising:
             raise _Refused("cheap", f"it takes {self._steps:,} steps, fewer than {least:,}")
         reference = reference_of(copy, script, rows, settings.timeout, self._host)
         self._host("check", 4 * settings.timeout)
-        answer = self._answer(good or script.query, script, reference)
+        with ExitStack() as finish:
+            answer = self._answer(good or script.query, script, reference, finish)
         # Backwards alone: the judge looks at more when it prepares the task, and that would take longest here.
         if suspicious(script.query, place.refuter.tables) and changes_with_reading(
             copy, script, reference, (), settings.timeout, self._host, ways=(None,)
@@ -127,10 +129,18 @@ class _Appraising:
             raise _Refused("undetermined", _BY_READING)
         return answer
 
-    def _answer(self, good: str, original: Script, reference: Reference) -> Answer | None:
+    def _is_taken_alone(self, query: str, taken: Sequence[PooledIndex]) -> bool:
+        """Whether SQLite plans the query with these indexes as it does with all of the pool: nearly always."""
+        blank = self._place.copies.blank
+        with blank.transaction():
+            for index in taken:
+                blank.connection.execute(index.statement)
+            return explain(blank.connection, query) == explain(self._pool.copy.connection, query)
+
+    def _answer(self, good: str, original: Script, reference: Reference, finish: ExitStack) -> Answer | None:
         """What the good form takes with the indexes that SQLite chooses; None where that is too much.
 
-        Raises _Refused where it is no answer.
+        Raises _Refused where it is no answer. What it opens is closed by `finish`.
         """
         copies, most, pool = self._place.copies, self._demands.most_steps, self._pool
         problem = ""
@@ -139,6 +149,11 @@ class _Appraising:
             if script.indexes:
                 raise Refusal("invalid", "it must be one query without index statements")
             taken = pool.taken(script.query)
+            if not self._is_taken_alone(script.query, taken):
+                pool = finish.enter_context(
+                    build_pool(copies.clean, [index.statement for index in taken], self._settings.timeout)
+                )
+                taken = pool.taken(script.query)
             start = cpu_clock()
             with (
                 counting_steps(pool.copy.connection) as count,
@@ -162,7 +177,7 @@ class _Appraising:
             raise _Refused("undetermined", f"{_BY_READING}: with indexes, {problem}")
         if problem:
             raise _Refused("unequal", f"its known answer is none: {problem}")
-        alone = count.steps if script.query == original.query else _steps(pool.copy, original, most)
+        alone = count.steps if script.query == original.query else _steps(self._pool.copy, original, most)
         indexes, built = tuple(index.statement for index in taken), sum(index.steps for index in taken)
         return Answer(script.query, indexes, max(count.steps, 1), built, alone, milliseconds)
 

@@ -57,7 +57,8 @@ def test_every_slot_has_a_query_that_the_judge_takes_with_an_answer_that_it_pays
         if evaluation.outcome == "improved":
             improved += 1
             assert evaluation.rewrite_seconds is not None
-            assert round(evaluation.rewrite_seconds * 1e6) == slot.query.reference_steps
+            # More where the rewrite does more once the database is a little changed: the judge takes that.
+            assert round(evaluation.rewrite_seconds * 1e6) >= slot.query.reference_steps
     assert improved >= 0.85 * len(made)
 
 
@@ -152,7 +153,7 @@ def test_a_database_without_a_large_table_is_refused(two: Judge, database: Calla
 def test_a_database_in_which_nothing_is_slow_ends_soon(two: Judge, database: Callable[..., str]) -> None:
     path = database("CREATE TABLE t (a INTEGER); WITH RECURSIVE i (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i"
                     " WHERE n < 1500) INSERT INTO t SELECT n FROM i")  # fmt: skip
-    slots = list(Generator(two, path, 0, demands=Demands(least_steps=4_000_000)).slots(50))
+    slots = list(Generator(two, path, 0, demands=Demands(4_000_000)).slots(50))
     assert len(slots) == GIVE_UP
     assert not texts(slots)
     assert summarise(slots).refused.most_common(1)[0][0] == "cheap"
