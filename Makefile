@@ -30,7 +30,7 @@ bench: setup
 	$(BIN)/python benchmarks/fuzz.py
 	$(BIN)/python benchmarks/soak.py
 	$(BIN)/python benchmarks/verdicts.py
-	$(BIN)/python benchmarks/generator.py
+	$(BIN)/python benchmarks/generator.py --judged 20
 	$(BIN)/python -m benchmarks.mutations
 
 clean:

@@ -25,7 +25,7 @@ from sqlopt_env import Evaluation, Judge, SqlOptError
 from sqlopt_env.databases import TRAINING, database_path
 
 WANTED = 2.0  # times as fast
-AGAIN = 40  # queries that are made a second time
+AGAIN = 20  # queries that are made a second time
 
 
 @dataclass
