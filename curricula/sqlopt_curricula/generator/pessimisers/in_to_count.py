@@ -14,25 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlglot import exp
-
 from sqlopt_env.trees.draft import Draft
 from sqlopt_env.trees.schema import Schema
-from sqlopt_env.trees.selects import in_where, replaced
+from sqlopt_env.trees.selects import replaced
 
-from .semi_joins import counted, is_never_null_in, matching_rows
+from .semi_joins import counted, memberships
 
 NAME = "in_to_count"
 
 
 def applications(draft: Draft, schema: Schema) -> Iterator[Draft]:
-    for node in draft.query.find_all(exp.In):
-        negation = node.parent if isinstance(node.parent, exp.Not) else None
-        outer = in_where(negation or node, exp.Or)
-        rows = matching_rows(node, outer, schema) if outer is not None else None
-        if outer is None or rows is None:
-            continue
-        if negation is None:
-            yield replaced(draft, node, counted(rows, some=True))
-        elif is_never_null_in(node, outer, schema):
-            yield replaced(draft, negation, counted(rows, some=False))
+    for condition, rows, some in memberships(draft, schema):
+        yield replaced(draft, condition, counted(rows, some=some))

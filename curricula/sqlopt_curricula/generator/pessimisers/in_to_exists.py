@@ -19,22 +19,14 @@ from sqlglot import exp
 
 from sqlopt_env.trees.draft import Draft
 from sqlopt_env.trees.schema import Schema
-from sqlopt_env.trees.selects import in_where, replaced
+from sqlopt_env.trees.selects import replaced
 
-from .semi_joins import is_never_null_in, matching_rows
+from .semi_joins import memberships
 
 NAME = "in_to_exists"
 
 
 def applications(draft: Draft, schema: Schema) -> Iterator[Draft]:
-    for node in draft.query.find_all(exp.In):
-        negation = node.parent if isinstance(node.parent, exp.Not) else None
-        outer = in_where(negation or node, exp.Or)
-        rows = matching_rows(node, outer, schema) if outer is not None else None
-        if outer is None or rows is None:
-            continue
+    for condition, rows, some in memberships(draft, schema):
         exists = exp.Exists(this=rows)
-        if negation is None:
-            yield replaced(draft, node, exists)
-        elif is_never_null_in(node, outer, schema):
-            yield replaced(draft, negation, exp.Not(this=exists))
+        yield replaced(draft, condition, exists if some else exp.Not(this=exists))

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sqlglot import exp
 
-from sqlopt_env.trees.draft import conjuncts
+from sqlopt_env.trees.draft import Draft, conjuncts
 from sqlopt_env.trees.schema import Schema
-from sqlopt_env.trees.selects import compare_alike, has_only, is_plain, never_null, outputs, schema_column, with_where
+from sqlopt_env.trees.selects import (
+    compare_alike,
+    has_only,
+    in_where,
+    is_plain,
+    never_null,
+    outputs,
+    schema_column,
+    with_where,
+)
 
 
 def is_row_source(select: exp.Expr | None) -> bool:
@@ -45,3 +56,18 @@ def is_never_null_in(node: exp.In, outer: exp.Select, schema: Schema) -> bool:
     demanded = exp.Not(this=exp.Is(this=inner.copy(), expression=exp.Null()))
     inner_filled = never_null(inner, select, schema) or demanded in conjuncts(select.args.get("where"))
     return inner_filled and never_null(node.this, outer, schema)
+
+
+def memberships(draft: Draft, schema: Schema) -> Iterator[tuple[exp.Expr, exp.Select, bool]]:
+    """(condition, rows, some) of each IN, and each NOT IN that is never NULL, in a WHERE: it holds where there are some
+    of the correlated rows, or none of them."""
+    for node in draft.query.find_all(exp.In):
+        negation = node.parent if isinstance(node.parent, exp.Not) else None
+        outer = in_where(negation or node, exp.Or)
+        rows = matching_rows(node, outer, schema) if outer is not None else None
+        if outer is None or rows is None:
+            continue
+        if negation is None:
+            yield node, rows, True
+        elif is_never_null_in(node, outer, schema):
+            yield negation, rows, False
