@@ -41,13 +41,15 @@ ALLOWED = {
     "sqlopt_env.trial": {
         "sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.workers", "sqlopt_env.equivalence",
         "sqlopt_env.preparation", "sqlopt_env.workbench", "sqlopt_env.measurement", "sqlopt_env.survey",
-        "sqlopt_env.appraisal",
+        "sqlopt_env.appraisal", "sqlopt_env.readability",
     },
+    "sqlopt_env.readability": {"sqlopt_env.types", "sqlopt_env.sqlite"},
     "sqlopt_env.examination": {
         "sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.workers", "sqlopt_env.equivalence",
         "sqlopt_env.workbench",
     },
     "sqlopt_env.verification": {"sqlopt_env.types", "sqlopt_env.workers"},
+    "sqlopt_env.chat": {"sqlopt_env.types", "sqlopt_env.jsonlines"},
 }  # fmt: skip
 
 
