@@ -19,6 +19,7 @@ import apsw
 
 from .action import parse_action
 from .databases import database_path
+from .readability import size_change
 from .repeats import Repeats
 from .sqlite.snapshot import Signature
 from .survey import Survey
@@ -274,6 +275,8 @@ class Judge:
         rewrite = replace(rewrite, indexes=indexes, query=query)
         if values.get("verdict") is not None:
             values["verdict"] = Verdict.from_dict(values["verdict"])
+        if "counts" in values:
+            values["size"] = size_change(task.query, values.pop("counts"), len(indexes))
         if "speedup_interval" in values:
             values["speedup_interval"] = tuple(values["speedup_interval"])
         for name in ("plan_before", "plan_after"):

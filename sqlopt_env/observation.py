@@ -62,6 +62,7 @@ FEATURE_NAMES: tuple[str, ...] = (
     "schema_indexes",
 )
 _LARGEST_FEATURE = 1e6
+_LONGEST_SHOWN = 10_000  # characters of a rewrite, when the judge speaks of it
 
 
 def observation_space() -> spaces.Dict:
@@ -129,6 +130,9 @@ def feedback(evaluation: Evaluation) -> str:
         lines.append(f"With the building of the indexes charged: {evaluation.effective_speedup:.2f} times as fast.")
     if evaluation.plan_after is not None:
         lines.append(f"Plan of the rewrite:\n{evaluation.plan_after}")
+    script = evaluation.rewrite.script
+    shown = script if len(script) <= _LONGEST_SHOWN else script[:_LONGEST_SHOWN] + " ..."
+    lines.append(f"The rewrite was:\n```sql\n{shown}\n```")
     return "\n".join(lines)
 
 

@@ -1,14 +1,14 @@
 """The reward functions: an evaluation becomes a number.
 
-Any callable `Evaluation -> float` may stand in for these.
+Any callable `Evaluation -> float` may stand in for these. One that asks a language model is in `reader.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import log10
+from math import log2, log10
 
-from .types import Evaluation, Outcome, SqlOptError
+from .types import Evaluation, Outcome, Size, SizeChange, SqlOptError
 
 RewardFunction = Callable[[Evaluation], float]
 
@@ -65,17 +65,58 @@ class RVesReward:
         return next(reward for least, reward in self.TIERS if speedup >= least)
 
 
+class ReadableReward:
+    """Another reward, less for a rewrite that is larger than its original: reward * (1 - weight * growth) where the
+    reward is above 0, and unchanged where it is not.
+
+    `growth` is log2 of the burden after over the burden before, from 0 (no larger) to 1 (twice as large, or more). The
+    burden of a Size is its nodes and five for each level of parentheses, join, subquery and index.
+
+    So the sign of a reward never changes, nothing but size is charged, and for a weight below 1 what is paid stays
+    paid. Whether a candidate is a success is no matter of any reward. By name, `log+size` is this with weight 0.2.
+    """
+
+    def __init__(self, base: str | RewardFunction = "log", weight: float = 0.2) -> None:
+        if type(weight) not in (int, float) or not 0 <= weight < 1:
+            raise SqlOptError(f"weight must be a number from 0 to below 1, not {weight!r}")
+        self._base = reward_function(base)
+        self._weight = weight
+
+    def __call__(self, evaluation: Evaluation) -> float:
+        worth = self._base(evaluation)
+        if worth > 0 and evaluation.size is not None:
+            return worth * (1 - self._weight * growth(evaluation.size))
+        return worth
+
+
+def growth(size: SizeChange) -> float:
+    """How much larger a rewrite is than its original, from 0 to 1 (see ReadableReward)."""
+    return min(1.0, max(0.0, log2(_burden(size.after) / _burden(size.before))))
+
+
+def _burden(size: Size) -> int:
+    return max(1, size.nodes) + 5 * (size.depth + size.joins + size.subqueries + size.indexes)
+
+
 REWARDS: dict[str, type[LogReward] | type[QuillReward] | type[RVesReward]] = {
     "log": LogReward,
     "quill": QuillReward,
     "r-ves": RVesReward,
 }
+_SIZE = "+size"
 
 
 def reward_function(reward: str | RewardFunction) -> RewardFunction:
-    """The reward function of that name, or the callable itself; raises SqlOptError for anything else."""
+    """The reward function of that name, or the callable itself; `NAME+size` is ReadableReward over NAME.
+
+    Raises SqlOptError for anything else.
+    """
     if callable(reward):
         return reward
-    if reward in REWARDS:
-        return REWARDS[reward]()
-    raise SqlOptError(f"unknown reward {reward!r}: it must be one of {', '.join(REWARDS)}, or a callable")
+    if isinstance(reward, str):
+        name = reward.removesuffix(_SIZE)
+        if name in REWARDS:
+            return ReadableReward(REWARDS[name]()) if reward.endswith(_SIZE) else REWARDS[name]()
+    raise SqlOptError(
+        f"unknown reward {reward!r}: it must be one of {', '.join(REWARDS)}, each also with {_SIZE}, or a callable"
+    )

@@ -19,11 +19,14 @@ from .equivalence.tiebreak import LESS_ORDER, in_an_order_of_its_own
 from .equivalence.witness import Witness
 from .measurement import figures, is_hopeless, longest, measured
 from .preparation import Prepared, read_original
+from .readability import counts
+from .sqlite.connection import schema_text
 from .sqlite.copies import Copy
 from .sqlite.index_sets import IndexSet
 from .sqlite.plan import explain
 from .sqlite.script import Refusal, Script, one_line, read_script
 from .sqlite.snapshot import Signature
+from .sqlite.statistics import distinct_values
 from .sqlite.timing import Comparison
 from .survey import survey
 from .types import Demands, Outcome, Settings, SqlOptError, Verdict
@@ -31,6 +34,7 @@ from .workbench import LOAD_SECONDS_PER_GIB, Changed, Effort, Place, Workbench
 from .workers.host import Handler, Host
 
 SCRIPT_SECONDS = 2.0
+_DESCRIBED = 16  # databases whose schemas are kept with their statistics
 _BY_HEART = "the same rows, but fast on these very data only: no certain gain"
 LONGEST_WITNESS = 20_000  # characters of SQL
 THOROUGH_SEED = 1  # other instances than the ones that a policy's feedback comes from
@@ -73,17 +77,27 @@ class Bench:
         self._settings = settings
         self._workbench = Workbench(settings)
         self._appraiser = Appraiser(settings)
+        self._schemas: dict[Signature, str] = {}
 
     def brief(self, signature: Signature, query: str, host: Host) -> dict[str, Any]:
         """What may be known of a task before any rewrite."""
         place = self._workbench.place(signature, host)
         script, plan = read_original(place.copies, place.refuter, query, self._settings)
         return {
-            "schema": place.copies.schema,
+            "schema": self._described(signature, place),
             "plan": asdict(plan),
             "columns": script.columns,
             "row_counts": place.copies.row_counts,
         }
+
+    def _described(self, signature: Signature, place: Place) -> str:
+        """The schema with rows and distinct values in comments, kept for the last databases."""
+        if signature not in self._schemas:
+            if len(self._schemas) >= _DESCRIBED:
+                self._schemas.clear()
+            connection, counts = place.copies.clean.connection, place.copies.row_counts
+            self._schemas[signature] = schema_text(connection, counts, distinct_values(connection, counts))
+        return self._schemas[signature]
 
     def survey(self, signature: Signature, host: Host) -> dict[str, Any]:
         """What is in the database."""
@@ -165,7 +179,7 @@ class Trial:
         self._host("script", SCRIPT_SECONDS)
         blank, original = self._place.copies.blank, self._prepared.script
         script = read_script(blank.connection, blank.authorizer, text, self._settings)
-        self.found |= {"indexes": script.indexes, "query": script.query}
+        self.found |= {"indexes": script.indexes, "query": script.query, "counts": counts(script.query)}
         if script.columns != original.columns:
             raise self._refuted(f"the rewrite returns {_columns(script)}, the original {original.columns}", 0)
         if self._prepared.reference is None:

@@ -101,8 +101,7 @@ class Verdict:
     def from_dict(cls, data: dict[str, Any]) -> Verdict:
         """The inverse of `dataclasses.asdict`, also after a trip through JSON."""
         values = dict(data)
-        for name in ("original_rows", "rewrite_rows"):
-            values[name] = tuple(values.get(name, ()))
+        values |= {name: tuple(values.get(name, ())) for name in ("original_rows", "rewrite_rows")}
         if values.get("coverage") is not None:
             reached, branches = values["coverage"]
             values["coverage"] = (reached, branches)
@@ -229,6 +228,25 @@ class Brief:
 
 
 @dataclass(frozen=True, slots=True)
+class Size:
+    """How large a query is to a reader; `readability.counts` says what is counted."""
+
+    nodes: int  # names, keywords, literals and operators
+    depth: int  # of its parentheses, one within the other
+    joins: int
+    subqueries: int
+    indexes: int  # that it wants built
+
+
+@dataclass(frozen=True, slots=True)
+class SizeChange:
+    """The original's size and the rewrite's."""
+
+    before: Size
+    after: Size
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """All that the judge found out about one rewrite. Figures are None where nothing was measured.
 
@@ -250,6 +268,7 @@ class Evaluation:
     index_bytes: int | None = None
     plan_before: Plan | None = None
     plan_after: Plan | None = None
+    size: SizeChange | None = None  # None where the rewrite is no query that SQLite can read
     rounds: int = 0
     measure: Measure = "time"
     sqlite_version: str = ""
@@ -262,9 +281,8 @@ class Evaluation:
     def from_dict(cls, data: dict[str, Any]) -> Evaluation:
         """The inverse of `to_dict`, also after a trip through JSON."""
         values = dict(data)
-        rewrite = dict(values["rewrite"])
-        rewrite["indexes"] = tuple(rewrite["indexes"])
-        values["rewrite"] = Rewrite(**rewrite)
+        rewrite = values["rewrite"]
+        values["rewrite"] = Rewrite(**{**rewrite, "indexes": tuple(rewrite["indexes"])})
         if values["verdict"] is not None:
             values["verdict"] = Verdict.from_dict(values["verdict"])
         if values["speedup_interval"] is not None:
@@ -273,6 +291,8 @@ class Evaluation:
         for name in ("plan_before", "plan_after"):
             if values[name] is not None:
                 values[name] = plan_from_dict(values[name])
+        if values.get("size") is not None:  # older records have none
+            values["size"] = SizeChange(Size(**values["size"]["before"]), Size(**values["size"]["after"]))
         return cls(**values)
 
 

@@ -6,6 +6,7 @@ Nothing here judges anything: it gives connections that a rewrite may be run on 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -137,8 +138,13 @@ def row_counts(connection: apsw.Connection) -> list[tuple[str, int]]:
     ]
 
 
-def schema_text(connection: apsw.Connection, counts: list[tuple[str, int]]) -> str:
-    """The DDL as its author wrote it, with the number of rows as a comment before each table."""
+def schema_text(
+    connection: apsw.Connection,
+    counts: list[tuple[str, int]],
+    distinct: Mapping[str, list[tuple[str, int]]] | None = None,
+) -> str:
+    """The DDL as its author wrote it, with comments before each table: the number of its rows, and where `distinct`
+    tells (column, distinct values) of tables, those too."""
     rows = dict(counts)
     shown = set(table_names(connection))
     parts = []
@@ -147,6 +153,9 @@ def schema_text(connection: apsw.Connection, counts: list[tuple[str, int]]) -> s
     ):
         if kind != "trigger" and table in shown:
             comment = f"-- {rows[name]:,} rows\n" if name in rows else ""
+            values = [f"{identifier(c)} {n}" for c, n in (distinct or {}).get(name, ()) if c.isprintable()]
+            if comment and values:
+                comment = f"-- distinct values: {', '.join(values)}\n{comment}"
             parts.append(f"{comment}{sql.strip().rstrip(';')};")
     return "\n".join(parts)
 

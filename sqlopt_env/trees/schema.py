@@ -10,6 +10,9 @@ import apsw
 
 from ..sqlite.connection import quoted
 
+_FIGURES = r"(?:-- distinct values: (.*)\n)?-- ([\d,]+) rows?\nCREATE TABLE (\S+)"
+_DISTINCT = r'("(?:[^"]|"")*"|\w+) (\d+)'
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -18,6 +21,7 @@ class Column:
     not_null: bool  # declared NOT NULL, or an INTEGER PRIMARY KEY
     iso_date: bool  # a CHECK holds every value to YYYY-MM-DD
     collation: str = "BINARY"
+    distinct: int = 0  # different values, roughly; 0 where it is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +48,29 @@ class Schema:
 
 
 def read_schema(ddl: str, connection: apsw.Connection) -> Schema:
-    """The schema of a connection on which `ddl` was executed; row counts come from the DDL's comments."""
-    rows = {
-        table.strip('"`[]').lower(): int(count.replace(",", ""))
-        for count, table in re.findall(r"-- ([\d,]+) rows?\nCREATE TABLE (\S+)", ddl)
-    }
+    """The schema of a connection on which `ddl` was executed; figures come from the DDL's comments."""
+    rows: dict[str, int] = {}
+    distinct: dict[str, dict[str, int]] = {}
+    for values, count, table in re.findall(_FIGURES, ddl):
+        name = table.strip('"`[]').lower()
+        rows[name] = int(count.replace(",", ""))
+        distinct[name] = {
+            column.removeprefix('"').removesuffix('"').replace('""', '"'): int(number)
+            for column, number in re.findall(_DISTINCT, values)
+        }
     names = [
         (str(name), str(sql))
         for name, sql in connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table'")
         if not str(name).startswith("sqlite_")
     ]
-    return Schema({name.lower(): _table(connection, name, sql, rows.get(name.lower(), 0)) for name, sql in names})
+    tables = {}
+    for name, sql in names:
+        low = name.lower()
+        tables[low] = _table(connection, name, sql, rows.get(low, 0), distinct.get(low, {}))
+    return Schema(tables)
 
 
-def _table(connection: apsw.Connection, name: str, sql: str, rows: int) -> Table:
+def _table(connection: apsw.Connection, name: str, sql: str, rows: int, distinct: dict[str, int]) -> Table:
     info: list[Any] = connection.execute(f"PRAGMA table_xinfo({quoted(name)})").fetchall()
     primary = [row[1] for row in sorted(info, key=lambda row: row[5]) if row[5]]
     listed: list[Any] = connection.execute(f"PRAGMA index_list({quoted(name)})").fetchall()
@@ -66,7 +79,14 @@ def _table(connection: apsw.Connection, name: str, sql: str, rows: int) -> Table
     rowid = next((row[1] for row in info if row[5] and whole and row[2].upper() == "INTEGER"), "")
     collations = {row[1]: _collation(connection, name, row[1]) for row in info}
     columns = tuple(
-        Column(row[1], row[2].upper(), bool(row[3]) or row[1] == rowid, _is_iso_date(row[1], sql), collations[row[1]])
+        Column(
+            name=row[1],
+            type=row[2].upper(),
+            not_null=bool(row[3]) or row[1] == rowid,
+            iso_date=_is_iso_date(row[1], sql),
+            collation=collations[row[1]],
+            distinct=distinct.get(row[1], 0),
+        )
         for row in info
     )
     not_null = {column.name for column in columns if column.not_null}
