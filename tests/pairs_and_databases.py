@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from math import isclose
 from pathlib import Path
 
@@ -102,10 +103,20 @@ def same_value(one: object, other: object) -> bool:
 
 def databases(ddl: str, query: str, n: int, seed: int = 0) -> Iterator[apsw.Connection]:
     """Tables of 0 to 12 rows; values repeat, are NULL where they may be, and often are one of the query's constants."""
+    for image in _images(ddl, query, n, seed):
+        connection = apsw.Connection(":memory:")
+        connection.deserialize("main", image)
+        yield connection
+
+
+@lru_cache(maxsize=2)
+def _images(ddl: str, query: str, n: int, seed: int) -> tuple[bytes, ...]:
+    """The databases as files: to fill one takes longer than all that is asked of it for one rewrite."""
     blank = apsw.Connection(":memory:")
     blank.execute(ddl)
     schema = read_schema(ddl, blank)
     pools = _Pools(query)
+    images = []
     for i in range(n):
         draws = random.Random(1_000_003 * seed + i)
         connection = apsw.Connection(":memory:")
@@ -114,7 +125,8 @@ def databases(ddl: str, query: str, n: int, seed: int = 0) -> Iterator[apsw.Conn
         filled: dict[str, list[dict[str, object]]] = {}
         for table in schema.tables.values():
             filled[table.name.lower()] = _fill(connection, table, pools, draws, filled)
-        yield connection
+        images.append(connection.serialize("main"))
+    return tuple(images)
 
 
 def shape(ddl: str) -> Schema:

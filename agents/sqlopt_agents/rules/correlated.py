@@ -19,12 +19,13 @@ from sqlopt_env.trees.selects import (
     fresh_name,
     has_only,
     has_star,
-    is_plain,
     names_of,
     schema_column,
     twin,
     with_where,
 )
+
+from .soundness import reads_for_each_row
 
 _MARK = "#"  # no alias that a query can spell without quotes
 
@@ -37,6 +38,7 @@ class Lookup:
     outer: exp.Select
     inner: tuple[exp.Expr, ...]
     columns: tuple[exp.Expr, ...]  # of the outer SELECT, one for each of `inner`
+    ties: tuple[type[exp.Binary], ...]  # how they are compared: by = or IS
     rows: exp.Select  # FROM and the WHERE that is left; its sources are numbered, so that aliases do not matter
     value: exp.Expr  # over the same names
     aliases: tuple[str, ...]  # what the sources were called
@@ -49,7 +51,7 @@ class Lookup:
     def shape(self) -> tuple[int, str, str, str]:
         """Equal for subqueries that aggregate the same rows for the same outer row."""
         texts = [" ".join(node.sql() for node in nodes) for nodes in (self.inner, self.columns)]
-        return id(self.outer), self.rows.sql(), texts[0], texts[1]
+        return id(self.outer), self.rows.sql(), texts[0], f"{texts[1]} {[tie.__name__ for tie in self.ties]}"
 
 
 def lookups(draft: Draft, schema: Schema) -> list[Lookup]:
@@ -87,8 +89,8 @@ def joined(draft: Draft, merged: Sequence[Lookup], schema: Schema) -> Draft:
     rows.set("group", exp.Group(expressions=[column.copy() for column in first.inner]))
     for i, alias in enumerate(first.aliases):
         rename_source(rows, f"{_MARK}{i}", alias)
-    pairs = zip(keys, first.columns, strict=True)
-    matches = [exp.EQ(this=exp.column(key, table=name), expression=column.copy()) for key, column in pairs]
+    pairs = zip(keys, first.columns, first.ties, strict=True)
+    matches = [tie(this=exp.column(key, table=name), expression=column.copy()) for key, column, tie in pairs]
     derived = exp.Subquery(this=rows, alias=exp.TableAlias(this=exp.to_identifier(name)))
     for place, new in places:
         place.replace(new)
@@ -122,7 +124,7 @@ def _lookup(subquery: exp.Subquery, schema: Schema) -> Lookup | None:
     pairs = [_pair(part, select, outer, schema) for part in parts if free_names(part) - mine]
     matches = [pair for pair in pairs if pair is not None]
     rows = exp.Select(
-        expressions=[select.expressions[0].unalias().copy(), *(inner.copy() for inner, _ in matches)],
+        expressions=[select.expressions[0].unalias().copy(), *(inner.copy() for inner, _, _ in matches)],
         from_=select.args["from_"].copy(),
         joins=[join.copy() for join in select.args.get("joins") or []],
     )
@@ -134,7 +136,8 @@ def _lookup(subquery: exp.Subquery, schema: Schema) -> Lookup | None:
         rename_source(rows, alias, f"{_MARK}{i}")
     value, *inner_columns = rows.expressions
     rows.set("expressions", [])
-    return Lookup(subquery, outer, tuple(inner_columns), tuple(column for _, column in matches), rows, value, aliases)
+    columns, ties = tuple(column for _, column, _ in matches), tuple(tie for _, _, tie in matches)
+    return Lookup(subquery, outer, tuple(inner_columns), columns, ties, rows, value, aliases)
 
 
 def _is_in_place(subquery: exp.Subquery, outer: exp.Select) -> bool:
@@ -145,16 +148,19 @@ def _is_in_place(subquery: exp.Subquery, outer: exp.Select) -> bool:
     if top.arg_key not in ("expressions", "where", "order") or isinstance(subquery.parent, exp.In | exp.Exists):
         return False
     cut = (outer.args.get("limit") or outer.args.get("offset")) and not outer.args.get("order")
-    return bool(outer.args.get("from_")) and is_plain(outer) and not has_star(outer) and not cut
+    here = bool(outer.args.get("from_")) and reads_for_each_row(outer, subquery)
+    return here and not has_star(outer) and not cut
 
 
-def _pair(part: exp.Expr, select: exp.Select, outer: exp.Select, schema: Schema) -> tuple[exp.Expr, exp.Expr] | None:
-    """(inner column, outer column) of an equality between declared columns of the same type."""
-    if not isinstance(part, exp.EQ):
+def _pair(
+    part: exp.Expr, select: exp.Select, outer: exp.Select, schema: Schema
+) -> tuple[exp.Expr, exp.Expr, type[exp.Binary]] | None:
+    """(inner column, outer column, = or IS) of an equality between declared columns of the same type."""
+    if not isinstance(part, exp.EQ | exp.NullSafeEQ):
         return None
     for inner, column in ((part.left, part.right), (part.right, part.left)):
         if compare_alike(schema_column(inner, select, schema), schema_column(column, outer, schema)):
-            return inner, column
+            return inner, column, type(part)
     return None
 
 

@@ -5,8 +5,9 @@
        LEFT JOIN (SELECT o.user_id AS k, SUM(o.amount) AS agg1 FROM orders AS o GROUP BY o.user_id) AS d ON d.k = u.id
 
 Valid when the subquery is one expression of COUNT, SUM, AVG, MIN and MAX, tied to the row of the directly enclosing
-SELECT by equalities of declared columns of the same type and by nothing else, and that SELECT neither groups nor
-aggregates. A row without partner finds NULL, as the aggregates of no rows do; COUNT becomes COALESCE(..., 0).
+SELECT by equalities (= or IS) of declared columns of the same type and by nothing else, in a place that has one value
+for each row there, not for each group. A row without partner finds NULL, as the aggregates of no rows do; COUNT becomes
+COALESCE(..., 0).
 """
 
 from __future__ import annotations

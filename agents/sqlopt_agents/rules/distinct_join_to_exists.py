@@ -3,8 +3,8 @@
     SELECT DISTINCT u.id, u.name FROM users AS u JOIN orders AS o ON o.user_id = u.id WHERE o.amount > 900
     -> SELECT u.id, u.name FROM users AS u WHERE EXISTS(SELECT 1 FROM orders AS o WHERE o.user_id = u.id AND o.amount > 900)
 
-Valid when all joins are inner, the SELECT list and ORDER BY read one plain table alone and the list contains a declared
-key of it: then each of its rows gives at most one distinct result row.
+Valid when all joins are inner, the SELECT list and ORDER BY read plain tables alone and the list contains a declared
+key of each of them: then each combination of their rows gives at most one distinct result row.
 """  # noqa: E501
 
 from __future__ import annotations
@@ -37,38 +37,39 @@ KIND = "join"
 
 def applications(draft: Draft, schema: Schema) -> Iterator[Application]:
     for select in selects(draft):
-        kept = _filtered_source(select, schema)
-        if kept is None:
+        kept = _shown_sources(select, schema)
+        others = names_of(select) - kept
+        if not kept or not others:
             continue
-        others = names_of(select) - {kept}
         parts = conditions(select)
         about_others = [part for part in parts if free_names(part) & others]
-        from_, *more = [source.copy() for source in sources(select) if source.alias_or_name != kept]
-        inner = exp.Select(
-            expressions=[exp.Literal.number(1)],
-            from_=exp.From(this=from_),
-            joins=[exp.Join(this=source) for source in more],
-        )
+        inner = _joined([source for source in sources(select) if source.alias_or_name in others])
+        inner.set("expressions", [exp.Literal.number(1)])
         exists = exp.Exists(this=with_where(inner, about_others))
         tree = draft.query.copy()
         changed = twin(tree, select)
-        own = next(source for source in sources(changed) if source.alias_or_name == kept)
-        changed.set("from_", exp.From(this=own.copy()))
-        changed.set("joins", None)
-        changed.set("distinct", None)
+        own = _joined([source for source in sources(select) if source.alias_or_name in kept])
+        for clause in ("from_", "joins", "distinct"):
+            changed.set(clause, own.args.get(clause))
         with_where(changed, [*(part for part in parts if part not in about_others), exists])
-        yield Application(f"DISTINCT over {kept}", draft.with_query(tree))
+        yield Application(f"DISTINCT over {', '.join(sorted(kept))}", draft.with_query(tree))
 
 
-def _filtered_source(select: exp.Select, schema: Schema) -> str | None:
-    """The one plain table that the result shows, if the others only filter it."""
+def _joined(found: list[exp.Expr]) -> exp.Select:
+    first, *more = [source.copy() for source in found]
+    joins = [exp.Join(this=source) for source in more]
+    return exp.Select(expressions=[], from_=exp.From(this=first), joins=joins or None)
+
+
+def _shown_sources(select: exp.Select, schema: Schema) -> set[str]:
+    """The plain tables that the result shows, each with a key, if the others only filter them."""
     distinct = select.args.get("distinct")
-    if not has_only(select, "joins", "where", "distinct", "order", "limit", "offset") or distinct is None:
-        return None
-    if distinct.args.get("on") or not inner_joins_only(select) or len(sources(select)) < 2:
-        return None
+    if not has_only(select, "joins", "where", "distinct", "order", "limit", "offset", "with_") or distinct is None:
+        return set()
+    if distinct.args.get("on") or not inner_joins_only(select):
+        return set()
     if select.args.get("limit") and not select.args.get("order"):
-        return None
+        return set()
     order = select.args.get("order")
     shown = [*select.expressions, *(order.expressions if order is not None else [])]
     names = {column.table for item in shown for column in item.find_all(exp.Column) if column.table}
@@ -77,6 +78,6 @@ def _filtered_source(select: exp.Select, schema: Schema) -> str | None:
         for item in shown
         for node in item.walk()
     )
-    source = names.pop() if len(names) == 1 and simple else ""
-    table = tables_of(select, schema).get(source)
-    return source if table is not None and key_in(outputs(select), source, table.keys) else None
+    tables = tables_of(select, schema)
+    keyed = all(name in tables and key_in(outputs(select), name, tables[name].keys) for name in names)
+    return names if simple and keyed else set()

@@ -4,7 +4,8 @@
     SELECT DISTINCT u.city, COUNT(*) FROM users AS u GROUP BY u.city -> the same without DISTINCT
 
 Valid when the SELECT list contains a declared key of every source (plain tables, joined by inner or left joins), or,
-under GROUP BY, every grouping expression.
+under GROUP BY, every grouping expression. Where all joins are inner, a key that is tied to columns of such tables will
+do: `SELECT DISTINCT o.id, u.name FROM orders AS o JOIN users AS u ON u.id = o.user_id`.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from sqlglot import exp
 from sqlopt_env.trees.draft import Draft, tables_of
 from sqlopt_env.trees.reading import sources
 from sqlopt_env.trees.schema import Schema
-from sqlopt_env.trees.selects import key_in, names_of, outputs, selects, twin
+from sqlopt_env.trees.selects import inner_joins_only, key_in, names_of, outputs, selects, twin
 
 from .base import Application
+from .keys import settled
+from .predicates import conditions
 
 NAME = "drop_distinct"
 KIND = "redundancy"
@@ -48,4 +51,5 @@ def _has_every_key(select: exp.Select, schema: Schema) -> bool:
     joins = select.args.get("joins") or []
     listed = all(join.side in ("", "LEFT") for join in joins) and len(tables) == len(sources(select)) > 0
     keyed = all(key_in(outputs(select), source, table.keys) for source, table in tables.items())
-    return select.args.get("group") is None and listed and keyed
+    follows = inner_joins_only(select) and set(tables) <= settled(select, outputs(select), conditions(select), schema)
+    return select.args.get("group") is None and listed and (keyed or follows)

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from sqlopt_env.trees.draft import Draft, index_statement
+from sqlopt_env.trees.draft import Draft
 from sqlopt_env.trees.schema import Schema
 
 from .base import Application
+from .index_parts import index_on, part_name
 from .predicates import Access, accesses
 
 NAME = "index_composite"
@@ -27,7 +28,7 @@ def applications(draft: Draft, schema: Schema) -> Iterator[Application]:
     for select in draft.query.find_all(exp.Select):
         for access in accesses(select, schema):
             for parts in leads(access):
-                statement = index_statement(access.table, parts, draft.indexes) if len(parts) > 1 else None
+                statement = index_on(access.table, parts, draft.indexes) if len(parts) > 1 else None
                 if statement and statement not in seen:
                     seen.add(statement)
                     target = f"{access.table.name} ({', '.join(parts)})"
@@ -39,7 +40,7 @@ def leads(access: Access) -> Iterator[list[str]]:
     first = access.equal
     yield from ([*first, name] for name in access.ranges if name not in first)
     for sorting in (access.order, access.group):
-        later = [part for part in sorting if part not in first]
+        later = [part for part in sorting if part_name(part) not in first]
         if later:
             yield [*first, *later]
     for join in access.joins:

@@ -12,11 +12,12 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from sqlopt_env.trees.draft import Draft, index_statement
+from sqlopt_env.trees.draft import Draft
 from sqlopt_env.trees.schema import Schema
 
 from .base import Application
 from .index_composite import leads
+from .index_parts import index_on, part_name
 from .predicates import accesses
 
 NAME = "index_covering"
@@ -29,12 +30,12 @@ def applications(draft: Draft, schema: Schema) -> Iterator[Application]:
     for select in draft.query.find_all(exp.Select):
         for access in accesses(select, schema):
             for lead in leads(access):
-                held = {part.removesuffix(" DESC").strip('"') for part in lead} | {access.table.rowid.lower()}
+                held = {part_name(part) for part in lead} | {access.table.rowid.lower()}
                 more = [name for name in access.read if name not in held]
                 parts = [*lead, *more]
                 if not more or len(parts) > MAX_COLUMNS:
                     continue  # the lead alone is another technique's index
-                statement = index_statement(access.table, parts, draft.indexes)
+                statement = index_on(access.table, parts, draft.indexes)
                 if statement and statement not in seen:
                     seen.add(statement)
                     target = f"{access.table.name} ({', '.join(parts)})"

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from sqlopt_env.trees.draft import Draft, index_statement
+from sqlopt_env.trees.draft import Draft
 from sqlopt_env.trees.schema import Schema
 
 from .base import Application
+from .index_parts import index_on
 from .predicates import filtered_columns
 
 NAME = "index_filter"
@@ -26,7 +27,7 @@ def applications(draft: Draft, schema: Schema) -> Iterator[Application]:
     seen = set()
     for select in draft.query.find_all(exp.Select):
         for table, column, _ in filtered_columns(select, schema):
-            statement = index_statement(table, [column], draft.indexes)
+            statement = index_on(table, [column], draft.indexes)
             if statement and statement not in seen:
                 seen.add(statement)
                 yield Application(f"{table.name}.{column}", draft.with_index(statement))

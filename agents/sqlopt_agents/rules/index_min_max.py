@@ -13,11 +13,12 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from sqlopt_env.trees.draft import Draft, index_statement, tables_of
+from sqlopt_env.trees.draft import Draft, tables_of
 from sqlopt_env.trees.schema import Schema
 from sqlopt_env.trees.selects import has_only, outputs, selects
 
 from .base import Application
+from .index_parts import index_on
 from .predicates import filtered_columns
 
 NAME = "index_min_max"
@@ -37,7 +38,7 @@ def applications(draft: Draft, schema: Schema) -> Iterator[Application]:
             continue  # beside a MIN or MAX, SQLite takes a bare column from its row: of ties, from any
         for value in values:
             parts = list(dict.fromkeys([*equal, value.this.name]))
-            statement = index_statement(table, parts, draft.indexes)
+            statement = index_on(table, parts, draft.indexes)
             if table.column(value.this.name) and statement and statement not in seen:
                 seen.add(statement)
                 yield Application(f"{table.name} by {', '.join(parts)}", draft.with_index(statement))

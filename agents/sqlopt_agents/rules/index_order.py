@@ -13,10 +13,11 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from sqlopt_env.trees.draft import Draft, index_statement
+from sqlopt_env.trees.draft import Draft
 from sqlopt_env.trees.schema import Schema
 
 from .base import Application
+from .index_parts import index_on
 from .predicates import accesses
 
 NAME = "index_order"
@@ -28,7 +29,7 @@ def applications(draft: Draft, schema: Schema) -> Iterator[Application]:
     for select in draft.query.find_all(exp.Select):
         for access in accesses(select, schema):
             for clause, parts in (("order", access.order), ("group", access.group)):
-                statement = index_statement(access.table, parts, draft.indexes)
+                statement = index_on(access.table, parts, draft.indexes)
                 if statement and statement not in seen:
                     seen.add(statement)
                     target = f"{clause} of {access.table.name} by {', '.join(parts)}"

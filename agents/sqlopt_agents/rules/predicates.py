@@ -11,6 +11,8 @@ from sqlglot import exp
 from sqlopt_env.trees.draft import conjuncts, identifier, own_nodes, tables_of
 from sqlopt_env.trees.schema import Schema, Table
 
+from .index_parts import expression_part, indexable
+
 Comparison = Literal["equality", "range"]
 _RANGES = (exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Between)
 
@@ -74,19 +76,20 @@ def read_columns(select: exp.Select, source: str) -> list[str]:
 class Access:
     """How one SELECT uses one of its plain tables: column lists in the order of appearance, without repeats."""
 
+    source: str
     table: Table
     equal: list[str]  # compared by = or IN with something fixed
     ranges: list[str]
     joins: list[str]
-    order: list[str]  # ORDER BY as index parts, where all its terms are columns of this table
-    group: list[str]
+    order: list[str]  # ORDER BY as index parts, where all its terms are of this table
+    group: list[str]  # and GROUP BY
     read: list[str]
 
 
 def accesses(select: exp.Select, schema: Schema) -> Iterator[Access]:
     """One for each plain table of this SELECT."""
     tables = tables_of(select, schema)
-    order, group = order_parts(select, schema), group_parts(select, schema)
+    order, group = order_parts(select, schema, expressions=True), group_parts(select, schema)
     for source, table in tables.items():
         equal: list[str] = []
         ranges: list[str] = []
@@ -103,6 +106,7 @@ def accesses(select: exp.Select, schema: Schema) -> Iterator[Access]:
                 elif kind == "equality" and isinstance(other, exp.Column) and source not in others:
                     joins.append(side.name)
         yield Access(
+            source,
             table,
             list(dict.fromkeys(equal)),
             list(dict.fromkeys(ranges)),
@@ -113,26 +117,28 @@ def accesses(select: exp.Select, schema: Schema) -> Iterator[Access]:
         )
 
 
-def order_parts(select: exp.Select, schema: Schema) -> tuple[str, list[str]] | None:
-    """(source, index parts) where every ORDER BY term is a column of one plain table."""
+def order_parts(select: exp.Select, schema: Schema, *, expressions: bool = False) -> tuple[str, list[str]] | None:
+    """(source, index parts) where every ORDER BY term is a column, or an expression if wanted, of one plain table."""
     order = select.args.get("order")
     named = output_names(select)
-    columns, descending = [], []
+    wanted, descending = [], []
     for term in order.expressions if order is not None else []:
-        column = term.this
-        if isinstance(column, exp.Column) and not column.table:
-            column = named.get(column.name, column)
+        value = term.this
+        if isinstance(value, exp.Column) and not value.table:
+            value = named.get(value.name, value)
         is_down = bool(term.args.get("desc"))
         if bool(term.args.get("nulls_first")) == is_down:
             return None  # SQLite's indexes hold NULL first
-        columns.append(column)
+        wanted.append(value)
         descending.append(is_down)
-    found = _of_one_table(columns, select, schema)
+    found = _of_one_table(wanted, select, schema, expressions=expressions)
     if found is None:
         return None
     mixed = len(set(descending)) > 1
-    words = [" DESC" if mixed and is_down else "" for is_down in descending]
-    parts = [f"{identifier(name)}{word}" if word else name for name, word in zip(found[1], words, strict=True)]
+    parts = [
+        f"{part if '(' in part else identifier(part)} DESC" if mixed and is_down else part
+        for part, is_down in zip(found[1], descending, strict=True)
+    ]
     return found[0], list(dict.fromkeys(parts))
 
 
@@ -142,14 +148,24 @@ def output_names(select: exp.Select) -> dict[str, exp.Expr]:
 
 
 def group_parts(select: exp.Select, schema: Schema) -> tuple[str, list[str]] | None:
-    """(source, columns) where GROUP BY names columns of one plain table."""
+    """(source, index parts) where GROUP BY names columns, or expressions, of one plain table."""
     group = select.args.get("group")
-    return _of_one_table(group.expressions, select, schema) if group is not None else None
+    return _of_one_table(group.expressions, select, schema, expressions=True) if group is not None else None
 
 
-def _of_one_table(columns: list[exp.Expr], select: exp.Select, schema: Schema) -> tuple[str, list[str]] | None:
-    sources = {column.table if isinstance(column, exp.Column) else "" for column in columns}
-    table = tables_of(select, schema).get(min(sources, default="")) if len(sources) == 1 else None
-    if table is None or not all(table.column(column.name) for column in columns):
+def _of_one_table(
+    wanted: list[exp.Expr], select: exp.Select, schema: Schema, *, expressions: bool
+) -> tuple[str, list[str]] | None:
+    read = {column.table for value in wanted for column in value.find_all(exp.Column)}
+    table = tables_of(select, schema).get(min(read)) if len(read) == 1 else None
+    if table is None:
         return None
-    return columns[0].text("table"), [column.name for column in columns]
+    parts = []
+    for value in wanted:
+        if isinstance(value, exp.Column) and table.column(value.name):
+            parts.append(value.name)
+        elif expressions and not isinstance(value, exp.Column) and indexable(value, select, schema):
+            parts.append(expression_part(value))
+        else:
+            return None
+    return min(read), parts

@@ -28,7 +28,7 @@ KIND = "projection"
 def applications(draft: Draft, schema: Schema) -> Iterator[Application]:
     for outer in selects(draft):
         for source in sources(outer):
-            holder = source if isinstance(source, exp.Subquery) else _used_once(source, draft.query)
+            holder = source if isinstance(source, exp.Subquery) else used_once(source, draft.query)
             inner = holder.this if holder is not None else None
             if holder is None or not isinstance(inner, exp.Select) or inner.args.get("distinct"):
                 continue
@@ -46,7 +46,7 @@ def applications(draft: Draft, schema: Schema) -> Iterator[Application]:
                 yield Application(f"{name} without {', '.join(gone)}", draft.with_query(tree))
 
 
-def _used_once(source: exp.Expr, query: exp.Query) -> exp.CTE | None:
+def used_once(source: exp.Expr, query: exp.Query) -> exp.CTE | None:
     """The common table expression behind a source, where no other source uses it."""
     named = [cte for cte in query.find_all(exp.CTE) if cte.alias == source.name]
     uses = sum(table.name == source.name for table in query.find_all(exp.Table))

@@ -2,7 +2,7 @@
 
     WHERE strftime('%Y-%m', o.order_date) = '2024-05' -> o.order_date >= '2024-05-01' AND o.order_date < '2024-06-01'
     WHERE substr(o.order_date, 1, 4) >= '2024'        -> o.order_date >= '2024-01-01'
-    WHERE date(o.order_date) <= '2024-05-10'          -> o.order_date <= '2024-05-10'
+    WHERE date(o.order_date) IN ('2024-05-10')        -> o.order_date IN ('2024-05-10')
 
 Valid when a CHECK holds every value of the column to YYYY-MM-DD or NULL: then text order is the order of days, and
 NULL gives NULL on both sides, so that the place of the condition does not matter.
@@ -17,9 +17,10 @@ from sqlglot import exp
 
 from sqlopt_env.trees.draft import Draft
 from sqlopt_env.trees.schema import Schema
-from sqlopt_env.trees.selects import comparisons, replaced, schema_column, selects, text_value, whole_number
+from sqlopt_env.trees.selects import schema_column, selects, text_value, whole_number
 
 from .base import Application
+from .compared import by_column, compared
 
 NAME = "sargable_date"
 KIND = "redundancy"
@@ -28,29 +29,36 @@ _PERIODS = {4: r"\d{4}", 7: r"\d{4}-(0[1-9]|1[0-2])", 10: r"\d{4}-\d\d-\d\d"}
 
 
 def applications(draft: Draft, schema: Schema) -> Iterator[Application]:
+    yield from by_column(draft, _changes(draft, schema))
+
+
+def _changes(draft: Draft, schema: Schema) -> Iterator[tuple[exp.Expr, exp.Expr]]:
     for select in selects(draft):
         for node, new in _rewrites(select):
             column = new.find(exp.Column)
             declared = schema_column(column, select, schema) if column is not None else None
             if node.parent_select is select and declared is not None and declared.iso_date:
-                yield Application(node.sql(dialect="sqlite"), replaced(draft, node, new))
+                yield node, new
 
 
 def _rewrites(select: exp.Select) -> Iterator[tuple[exp.Expr, exp.Expr]]:
-    for comparison, left, kind, right in comparisons(select):
-        column, length, as_number = _prefix(left)
-        period = _period(right, length, as_number)
-        if column is not None and period:
-            new = _range(column, kind, period, length)
-            if new is not None:
-                yield comparison, new
-    for between in select.find_all(exp.Between):
-        column, length, as_number = _prefix(between.this)
-        low = _period(between.args["low"], length, as_number)
-        high = _period(between.args["high"], length, as_number)
-        if column is not None and low and high:
-            ends = [_range(column, exp.GTE, low, length), _range(column, exp.LTE, high, length)]
-            yield between, exp.and_(*ends, copy=False)
+    for test in compared(select):
+        column, length, as_number = _prefix(test.side)
+        periods = [_period(literal, length, as_number) for literal in test.literals]
+        new = _tested(column, test.kind, periods, length) if column is not None and all(periods) else None
+        if new is not None:
+            yield test.node, new
+
+
+def _tested(column: exp.Column, kind: type[exp.Expr], periods: list[str], length: int) -> exp.Expr | None:
+    if kind is exp.Between:
+        ends = (_range(column, exp.GTE, periods[0], length), _range(column, exp.LTE, periods[1], length))
+        return exp.and_(*ends, copy=False)
+    if kind is not exp.In:
+        return _range(column, kind, periods[0], length)
+    if length == 10:
+        return exp.In(this=column.copy(), expressions=[exp.Literal.string(day) for day in periods])
+    return exp.or_(*(_range(column, exp.EQ, period, length) for period in periods), copy=False)
 
 
 def _prefix(node: exp.Expr) -> tuple[exp.Column | None, int, bool]:
@@ -76,7 +84,7 @@ def _period(node: exp.Expr, length: int, as_number: bool) -> str:
     return text if is_period else ""
 
 
-def _range(column: exp.Column, kind: type[exp.Binary], period: str, length: int) -> exp.Expr | None:
+def _range(column: exp.Column, kind: type[exp.Expr], period: str, length: int) -> exp.Expr | None:
     if length == 10:
         return _compared(column, kind, period)
     first, following = _first_day(period), _first_day(_next(period))
@@ -89,7 +97,7 @@ def _range(column: exp.Column, kind: type[exp.Binary], period: str, length: int)
     return None
 
 
-def _compared(column: exp.Column, kind: type[exp.Binary], day: str) -> exp.Expr:
+def _compared(column: exp.Column, kind: type[exp.Expr], day: str) -> exp.Expr:
     return kind(this=column.copy(), expression=exp.Literal.string(day))
 
 
