@@ -1,72 +1,114 @@
 """A rough estimate of the work in a plan: how many rows its loops visit.
 
-It stands on the plan's lines and the tables' sizes alone, with textbook guesses for what is not known (an equality
-keeps the square root of the rows, Selinger-style constants for the rest). A policy learns how far to trust it; the
-judge never sees it.
+It stands on the plan's lines and the schema's figures alone. A policy learns how far to trust it; the judge never sees
+it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from math import log10
+from math import log2, log10
 
 from sqlopt_env.types import Plan
 
+from .selectivity import RANGE, Facts, Source
+
 UNKNOWN_ROWS = 300.0  # of a subquery's result
-RANGE_SHARE = 0.3
-SORT_FACTOR = 2.0
-LOOKUP_FACTOR = 2.0  # an index that does not cover: the row itself is fetched too
+SORT_FACTOR = 0.3  # times log2(n), for each row that is sorted
+LOOKUP = 1.5  # an index that does not cover: the row itself is fetched too
+SEEK = 2.0  # to begin a search, in rows
+INDEX_CHARGE = 0.1  # of the table's rows, for each index: what building it costs an execution
+_TERM = re.compile(r"(<expr>|[^\s()<>=]+)(=|>|<)\?")
 
 
-def log_cost(plan: Plan, rows: Mapping[str, float]) -> float:
-    """log10 of the rows visited; `rows` are the sizes of the tables by the name that the query gives them."""
-    cost, end = _level(plan.steps, 0, 0, rows)
+def log_cost(plan: Plan, facts: Facts, indexed: tuple[str, ...] = ()) -> float:
+    """log10 of the rows visited; `indexed` are the tables on which an index is built for this, one for each."""
+    estimate = _Estimate(plan, facts)
+    cost, _, end = estimate.level(0, 0)
     assert end == len(plan.steps)
-    return log10(1.0 + cost)
+    sizes = {source.name.lower(): source.rows or 0.0 for source in facts.sources.values()}
+    charge = sum(INDEX_CHARGE * sizes.get(table.lower(), 0.0) for table in indexed)
+    return log10(1.0 + cost + charge)
 
 
-def _level(
-    steps: tuple[tuple[int, str], ...], position: int, depth: int, rows: Mapping[str, float]
-) -> tuple[float, int]:
-    """The cost of the lines at one depth, which are nested loops in their order, and where they end."""
-    total, loop = 0.0, 1.0
-    while position < len(steps) and steps[position][0] >= depth:
-        detail = steps[position][1]
-        inner, position = _level(steps, position + 1, depth + 1, rows)
-        if detail.startswith("CORRELATED"):
-            total += loop * inner
-        elif detail.startswith(("SCAN", "SEARCH")):
-            visited, kept, once = _access(detail, rows)
-            total += once + loop * visited
-            loop *= max(kept, 0.01)
-        elif detail == "MULTI-INDEX OR":
-            total += loop * inner
-            loop *= max(inner / LOOKUP_FACTOR, 1.0)
-        elif detail.startswith("USE TEMP B-TREE"):
-            total += SORT_FACTOR * loop
-        else:  # materialised, or a branch of a compound: once, whatever the loops around it
-            total += inner
-    return total, position
+class _Estimate:
+    def __init__(self, plan: Plan, facts: Facts) -> None:
+        self._steps = plan.steps
+        self._facts = facts
+        self._derived: dict[str, float] = {}  # rows of what is materialised, by its name
 
+    def level(self, position: int, depth: int) -> tuple[float, float, int]:
+        """(cost, rows that come out, end) of the lines at one depth, which are nested loops in their order."""
+        total, once_only, loop, is_sorted, is_whole = 0.0, 0.0, 1.0, False, depth == 0 and position == 0
+        while position < len(self._steps) and self._steps[position][0] >= depth:
+            detail = self._steps[position][1]
+            inner, rows, position = self.level(position + 1, depth + 1)
+            words = detail.split()
+            if detail.startswith("CORRELATED"):
+                total += loop * inner
+            elif words[0] in ("SCAN", "SEARCH"):
+                visited, kept, once = self._access(words, detail)
+                if "EXISTS" in words:  # stops at the first match
+                    visited, kept = max(1.0, visited / 2), min(1.0, kept)
+                if "LEFT-JOIN" in words:
+                    kept = max(1.0, kept)
+                once_only += once
+                total += loop * visited
+                loop *= max(kept, 1e-4)
+            elif detail == "MULTI-INDEX OR":
+                total += loop * inner
+                loop *= max(rows, 1.0)
+            elif detail.startswith("INDEX "):  # a branch of MULTI-INDEX OR
+                total += inner
+                loop += rows
+            elif detail.startswith("USE TEMP B-TREE"):
+                is_sorted = True
+                total += SORT_FACTOR * loop * log2(2.0 + loop)
+            else:  # materialised, or a branch of a compound: once, whatever the loops around it
+                once_only += inner
+                if words[0] in ("MATERIALIZE", "CO-ROUTINE"):
+                    name = " ".join(words[1:])
+                    self._derived[name] = min(rows, self._facts.most.get(name, rows))
+        if is_whole and not is_sorted and self._facts.limit and loop > self._facts.limit:
+            total *= self._facts.limit / loop  # stops when it has enough
+        return total + once_only, loop, position
 
-def _access(detail: str, rows: Mapping[str, float]) -> tuple[float, float, float]:
-    """(rows visited, rows kept, one-time rows) of a SCAN or SEARCH line."""
-    words = detail.split()
-    size = rows.get(words[1], UNKNOWN_ROWS) if len(words) > 1 else 1.0
-    if words[1:] == ["CONSTANT", "ROW"]:
-        return 1.0, 1.0, 0.0
-    covering = "COVERING" in words
-    if words[0] == "SCAN":  # in an index's order each row is looked up, unless the index covers
-        return size * (0.5 if covering else LOOKUP_FACTOR if "USING" in words else 1.0), size, 0.0
-    terms = re.search(r"\((.*)\)", detail)
-    condition = terms.group(1) if terms else ""
-    if not condition and "USING" not in words:  # MIN or MAX without an index
-        return size, 1.0, 0.0
-    if condition in ("", "rowid=?"):  # without a condition it is MIN or MAX, read off the index's end
-        return 1.0, 1.0, 0.0
-    kept = max(1.0, size ** (0.5 ** condition.count("=?")) if "=?" in condition else size)
-    if ">" in condition or "<" in condition:
-        kept = max(1.0, kept * RANGE_SHARE)
-    once = SORT_FACTOR * size if "AUTOMATIC" in words else 0.0
-    return (kept if covering else kept * LOOKUP_FACTOR) + 1.0, kept, once
+    def _access(self, words: list[str], detail: str) -> tuple[float, float, float]:
+        """(rows visited, rows kept, one-time rows) of a SCAN or SEARCH line."""
+        if words[1:3] == ["CONSTANT", "ROW"] or len(words) < 2:
+            return 1.0, 1.0, 0.0
+        alias = " ".join(words[1:2]) if not words[1].startswith("(") else detail.split(" ", 1)[1].split(")")[0] + ")"
+        source = self._facts.sources.get(alias, Source(alias, None))
+        size = source.rows
+        if size is None:
+            size = self._derived.get(source.name, self._derived.get(alias, UNKNOWN_ROWS))
+        is_grouped = source.rows is None and (source.name in self._facts.most or alias in self._facts.most)
+        condition = re.search(r"\((.*)\)", detail)
+        terms = _TERM.findall(condition.group(1)) if condition and words[0] == "SEARCH" else []
+        fetch = 1.0 if "COVERING" in words or "PRIMARY" in words else LOOKUP
+        if words[0] == "SCAN":  # in an index's order each row is looked up, unless the index covers
+            factor = 1.0 if "USING" not in words else 0.8 if "COVERING" in words else LOOKUP
+            return size * factor, max(size * source.share, 1e-3), 0.0
+        if not terms:  # MIN or MAX, read off the index's end, or by looking at all
+            return (2.0 if "USING" in words else size), 1.0, 0.0
+        met = joined = seeks = 1.0
+        ranged: dict[str, float] = {}
+        for column, sign in terms:
+            name = column.strip('"').lower()
+            name = source.rowid or name if name == "rowid" else name
+            if sign != "=":
+                ranged[name] = source.ranges.get(name, RANGE * ranged.get(name, 1.0))
+            elif column == "<expr>":
+                met *= source.expression
+            else:
+                one = 1.0 / max(1.0, size) if is_grouped else source.one_of(name)  # mostly joined by its key
+                met *= source.equal.get(name, one)
+                joined *= 1.0 if name in source.equal else one
+                seeks *= source.values.get(name, 1.0)
+        for share in ranged.values():
+            met *= share
+        once = 2.0 * size if "AUTOMATIC" in words else 0.0
+        if "AUTOMATIC" in words and "PARTIAL" in words:  # it holds only the rows that the constants leave
+            met *= source.share
+        visited = met * size * fetch + SEEK * min(seeks, max(1.0, size))
+        return visited, size * source.share * joined, once

@@ -1,8 +1,8 @@
 """A policy that learns without a language model: a softmax over (technique, target) and stop.
 
 At each step every applicable technique, and stopping, gets a score: the inner product of its features with the
-weights. Zero weights make the untrained policy, which is uniform. The M-step is a conditional logit (McFadden 1974)
-fitted by weighted maximum likelihood: each task counts once, its kept trajectories share the weight.
+weights. Zero weights make the untrained policy, which is uniform. The M-step is a conditional logit fitted by weighted
+maximum likelihood: each task counts once, its kept trajectories share the weight.
 """
 
 from __future__ import annotations
@@ -15,203 +15,197 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sqlopt_env.observation import PLAN_WORDS, Observation, plan_counts
+from sqlopt_env.observation import Observation
 from sqlopt_env.trajectory import Proposal, Trajectory
-from sqlopt_env.trees.draft import Draft
-from sqlopt_env.types import Plan, SqlOptError
+from sqlopt_env.types import SqlOptError
 
 from .drafting import Board, Option, board_for
-from .rules import RULES, rule
+from .features import STOP, Position, Vector, decision, feature_names, penalties
+from .logit import Choice, fit, shares
+from .rules import RULES
 from .rules.base import KINDS
+from .rules.unsound import UNSOUND
 
-STOP = "stop"
 MAX_STEPS = 5
-_CHANGES = tuple(PLAN_WORDS)
-FEATURES: tuple[str, ...] = (
-    *(f"technique {module.NAME}" for module in RULES),
-    *(f"technique {module.NAME} under LIMIT" for module in RULES),
-    *(f"change {name}" for name in _CHANGES),
-    "change log cost",
-    "cost grows",
-    "plan unchanged",
-    "index columns",
-    "indexes before",
-    STOP,
-    "stop steps",
-    "stop plan unchanged",
-    "stop log cost",
-    "stop log cost gained",
-    *(f"stop {name}" for name in _CHANGES),
-)
-_POSITION = {name: i for i, name in enumerate(FEATURES)}
-_FORMAT = "sqlopt rule policy 1"
-
-Vector = NDArray[np.float64]
+LEAST_WORTH = 0.01  # of a kept trajectory that its reward function pays nothing
+FEATURES = feature_names()
+_FORMAT = "sqlopt rule policy 2"
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
-    """A decision: the features of what could be done (the last row is stop), and what that leads to."""
+class _Answer:
+    """A rewrite on a beam, the first way to it, and the probability that the policy comes by here."""
 
-    options: tuple[Option, ...]
-    features: Vector
+    position: Position
+    taken: tuple[Option, ...]
+    chance: float
 
 
 class RulePolicy:
-    """The policy of this module. `weights` are in the order of FEATURES.
+    """The policy of this module. `weights` are in the order of its `features`; none means all zero.
 
-    `l2` is the penalty on the squared weights in the M-step; `action_cost` makes longer answers count less there.
+    `l2` is the penalty on what the M-step changes in the weights; `action_cost` makes longer answers count less there.
+    `width` bounds the beam of `ranked` and `greedy`. With `unsound` it may take techniques that are not valid too, to
+    test that learning drops them.
     """
 
-    def __init__(self, weights: Vector | None = None, *, l2: float = 0.0003, action_cost: float = 0.1) -> None:
-        self.weights: Vector = np.zeros(len(FEATURES)) if weights is None else weights
+    def __init__(
+        self,
+        weights: Vector | None = None,
+        *,
+        l2: float = 0.0003,
+        action_cost: float = 0.1,
+        width: int = 6,
+        unsound: bool = False,
+    ) -> None:
+        self.features = feature_names((*RULES, *UNSOUND)) if unsound else FEATURES
+        self.weights: Vector = np.zeros(len(self.features)) if weights is None else weights
+        if self.weights.shape != (len(self.features),):
+            raise SqlOptError(f"weights must be {len(self.features)} numbers, not of shape {self.weights.shape}")
         self.l2 = l2
         self.action_cost = action_cost
+        self.width = width
+        self.unsound = unsound
 
     def propose(self, observation: Observation, n: int, rng: np.random.Generator) -> list[Proposal]:
-        board = board_for(observation["schema"])
-        start = board.start(observation["query"])
-        if start is None:
+        """`n` samples. A query that cannot be read as a tree is proposed as it is."""
+        found = self._origin(observation)
+        if found is None:
             return [Proposal(observation["query"])] * n
-        return [self._sample(board, *start, rng) for _ in range(n)]
+        return [self._sample(*found, rng) for _ in range(n)]
+
+    def greedy(self, observation: Observation) -> Proposal:
+        """The likeliest answer, without chance."""
+        return self.ranked(observation, 1)[0]
+
+    def ranked(self, observation: Observation, n: int) -> list[Proposal]:
+        """Up to `n` different answers, the likeliest first, as far as a bounded beam finds them; at least one.
+
+        An answer's probability is the sum over all ways to it that the beam saw.
+        """
+        found = self._origin(observation)
+        if found is None:
+            return [Proposal(observation["query"])]
+        board, origin = found
+        ended: dict[str, _Answer] = {}
+        beam = [_Answer(origin, (), 1.0)]
+        for number in range(MAX_STEPS + 1):
+            grown: dict[str, _Answer] = {}
+            for answer in beam:
+                made = decision(board, answer.position, self.features)
+                chances = shares(made.features, self.weights)
+                stop = 1.0 if number == MAX_STEPS else float(chances[-1])
+                _meet(ended, answer.position, answer.taken, answer.chance * stop)
+                for option, chance in zip(made.options, chances, strict=False):
+                    if number < MAX_STEPS:
+                        after = answer.position.after(option)
+                        _meet(grown, after, (*answer.taken, option), answer.chance * float(chance))
+            beam = _likeliest(grown)[: self.width]
+        return [_proposal(answer) for answer in _likeliest(ended)[:n]]
 
     def fit(self, trajectories: Sequence[Trajectory]) -> Self:
-        """A policy fitted from zero weights on the decisions of kept trajectories.
+        """A policy fitted on the decisions of kept trajectories, from this one's weights.
 
-        A trajectory weighs exp(-action_cost * steps), scaled so that every task weighs the same.
+        A trajectory weighs reward * exp(-action_cost * steps), scaled so that every task weighs the same.
         """
-        simplicity = [np.exp(-self.action_cost * len(trajectory.proposal.techniques)) for trajectory in trajectories]
+        worth = [
+            max(trajectory.reward, LEAST_WORTH) * np.exp(-self.action_cost * len(trajectory.proposal.techniques))
+            for trajectory in trajectories
+        ]
         share: Counter[str] = Counter()
-        for trajectory, value in zip(trajectories, simplicity, strict=True):
+        for trajectory, value in zip(trajectories, worth, strict=True):
             share[trajectory.task.id] += value
-        decisions: list[tuple[Vector, int, float]] = []
-        for trajectory, value in zip(trajectories, simplicity, strict=True):
+        choices: list[Choice] = []
+        for trajectory, value in zip(trajectories, worth, strict=True):
             weight = value / share[trajectory.task.id]
-            decisions += [(features, chosen, weight) for features, chosen in self._replay(trajectory)]
-        weights = _maximum_likelihood(decisions, self.l2) if decisions else np.zeros(len(FEATURES))
-        return type(self)(weights, l2=self.l2, action_cost=self.action_cost)
+            choices += [(features, chosen, weight) for features, chosen in self._replay(trajectory)]
+        weights = fit(choices, self.weights, self.l2 * penalties(self.features))
+        return type(self)(weights, **self._settings())
 
     def save(self, path: Path) -> None:
-        weights = {name: round(float(weight), 6) for name, weight in zip(FEATURES, self.weights, strict=True)}
-        path.write_text(
-            json.dumps(
-                {"format": _FORMAT, "l2": self.l2, "action_cost": self.action_cost, "weights": weights}, indent=1
-            )
-            + "\n"
-        )
+        """Writes one readable file: the weights by name, without those that are zero."""
+        weights = {n: round(float(w), 6) for n, w in zip(self.features, self.weights, strict=True) if round(w, 6)}
+        path.write_text(json.dumps({"format": _FORMAT, **self._settings(), "weights": weights}, indent=1) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> Self:
+        """The policy that `save` wrote. Raises SqlOptError for any other file."""
         try:
-            data: dict[str, Any] = json.loads(path.read_text())
+            data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             if data["format"] != _FORMAT:
-                raise SqlOptError(f"{path} holds {data['format']!r}, not {_FORMAT!r}")
-            weights = np.array([float(data["weights"].get(name, 0.0)) for name in FEATURES])
+                raise SqlOptError(f"{path} holds {data['format']!r}, not {_FORMAT!r}: train the policy again")
+            unsound = bool(data["unsound"])
+            names = feature_names((*RULES, *UNSOUND)) if unsound else FEATURES
+            strange = sorted(set(data["weights"]) - set(names))
+            if strange:
+                raise SqlOptError(f"{path} has a weight for {strange[0]!r}, which this version does not know")
+            weights = np.array([float(data["weights"].get(name, 0.0)) for name in names])
             if not np.isfinite(weights).all():
                 raise SqlOptError(f"{path} holds weights that are not finite numbers")
-            return cls(weights, l2=float(data["l2"]), action_cost=float(data["action_cost"]))
+            settings = {"l2": float(data["l2"]), "action_cost": float(data["action_cost"])}
+            return cls(weights, **settings, width=int(data["width"]), unsound=unsound)
         except FileNotFoundError:
             raise SqlOptError(f"there is no policy file {path}") from None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise SqlOptError(f"{path} is not a saved rule policy: {error}") from None
 
-    def _sample(self, board: Board, draft: Draft, plan: Plan, rng: np.random.Generator) -> Proposal:
-        origin, origin_cost, taken = plan, board.log_cost(draft, plan), list[Option]()
+    def _settings(self) -> dict[str, Any]:
+        return {"l2": self.l2, "action_cost": self.action_cost, "width": self.width, "unsound": self.unsound}
+
+    def _origin(self, observation: Observation) -> tuple[Board, Position] | None:
+        board = board_for(observation["schema"], unsound=self.unsound)
+        start = board.start(observation["query"])
+        if start is None:
+            return None
+        draft, plan = start
+        return board, Position(draft, plan, plan, board.log_cost(draft, plan))
+
+    def _sample(self, board: Board, position: Position, rng: np.random.Generator) -> Proposal:
+        taken: tuple[Option, ...] = ()
         while len(taken) < MAX_STEPS:
-            step = _step(board, draft, plan, origin, origin_cost, len(taken))
-            chosen = int(np.searchsorted(np.cumsum(_softmax(step.features @ self.weights)), rng.random()))
-            if chosen >= len(step.options):
+            made = decision(board, position, self.features)
+            chosen = int(np.searchsorted(np.cumsum(shares(made.features, self.weights)), rng.random()))
+            if chosen >= len(made.options):
                 break
-            taken.append(step.options[chosen])
-            draft, plan = step.options[chosen].draft, step.options[chosen].plan
-        return _proposal(draft, taken)
+            taken = (*taken, made.options[chosen])
+            position = position.after(made.options[chosen])
+        return _proposal(_Answer(position, taken, 1.0))
 
     def _replay(self, trajectory: Trajectory) -> list[tuple[Vector, int]]:
         """The decisions that led to a trajectory; none where it was not made by techniques of this version."""
-        board = board_for(trajectory.observation["schema"])
-        start = board.start(trajectory.observation["query"])
-        decisions: list[tuple[Vector, int]] = []
-        if start is None:
-            return decisions
-        draft, plan = start
-        origin, origin_cost = plan, board.log_cost(draft, plan)
-        for number, name in enumerate((*trajectory.proposal.techniques, STOP)):
-            if number == MAX_STEPS:
-                break
-            step = _step(board, draft, plan, origin, origin_cost, number)
-            names = [*(option.name for option in step.options), STOP]
-            if name not in names:
+        found = self._origin(trajectory.observation)
+        choices: list[tuple[Vector, int]] = []
+        if found is None:
+            return choices
+        board, position = found
+        for name in (*trajectory.proposal.techniques, STOP)[:MAX_STEPS]:
+            made = decision(board, position, self.features)
+            if name not in made.names:
                 return []
-            decisions.append((step.features, names.index(name)))
+            choices.append((made.features, made.names.index(name)))
             if name != STOP:
-                option = step.options[names.index(name)]
-                draft, plan = option.draft, option.plan
-        return decisions
+                position = position.after(made.options[made.names.index(name)])
+        return choices
 
 
-def _step(board: Board, draft: Draft, plan: Plan, origin: Plan, origin_cost: float, number: int) -> _Step:
-    options = board.options(draft)
-    cost = board.log_cost(draft, plan)
-    counts = plan_counts(plan)
-    limited = "LIMIT" in draft.sql
-    features = np.zeros((len(options) + 1, len(FEATURES)))
-    for row, option in zip(features, options, strict=False):
-        row[_POSITION[f"technique {option.technique}"]] = 1.0
-        row[_POSITION[f"technique {option.technique} under LIMIT"]] = float(limited)
-        after = plan_counts(option.plan)
-        for name in _CHANGES:
-            row[_POSITION[f"change {name}"]] = max(-3, min(3, after[name] - counts[name]))
-        change = board.log_cost(option.draft, option.plan) - cost
-        row[_POSITION["change log cost"]] = change
-        row[_POSITION["cost grows"]] = float(change > 0)
-        row[_POSITION["plan unchanged"]] = float(option.plan == plan)
-        if len(option.draft.indexes) > len(draft.indexes):
-            row[_POSITION["index columns"]] = option.draft.indexes[-1].count(",") + 1
-            row[_POSITION["indexes before"]] = len(draft.indexes)
-    stop = features[-1]
-    stop[_POSITION[STOP]] = 1.0
-    stop[_POSITION["stop steps"]] = number
-    stop[_POSITION["stop plan unchanged"]] = float(plan == origin)
-    stop[_POSITION["stop log cost"]] = cost
-    stop[_POSITION["stop log cost gained"]] = origin_cost - cost
-    for name in _CHANGES:
-        stop[_POSITION[f"stop {name}"]] = min(3, counts[name])
-    return _Step(options, features)
+def _meet(answers: dict[str, _Answer], position: Position, taken: tuple[Option, ...], chance: float) -> None:
+    """Adds a way to a script; the first one stands for all of them."""
+    script = position.draft.script
+    known = answers.get(script)
+    if known is None:
+        answers[script] = _Answer(position, taken, chance)
+    else:
+        answers[script] = _Answer(known.position, known.taken, known.chance + chance)
 
 
-def _proposal(draft: Draft, taken: list[Option]) -> Proposal:
-    kinds = Counter(rule(option.technique).KIND for option in taken)
+def _likeliest(answers: dict[str, _Answer]) -> list[_Answer]:
+    return sorted(answers.values(), key=lambda answer: (-round(answer.chance, 9), answer.position.draft.script))
+
+
+def _proposal(answer: _Answer) -> Proposal:
+    kinds = Counter(option.kind for option in answer.taken)
     kind = max(KINDS, key=lambda name: kinds[name]) if kinds else ""
-    told = "; ".join(f"{option.technique.replace('_', ' ')}: {option.target}" for option in taken)
-    return Proposal(draft.script, tuple(option.name for option in taken), told, kind)
-
-
-def _softmax(scores: Vector) -> Vector:
-    powers = np.exp(scores - np.max(scores))
-    shares: Vector = powers / powers.sum()
-    return shares
-
-
-def _maximum_likelihood(decisions: list[tuple[Vector, int, float]], l2: float, steps: int = 300) -> Vector:
-    """Maximises sum(weight * log p(chosen)) / sum(weight) - l2 * |w|^2 with Adam, from zero."""
-    features = np.concatenate([rows for rows, _, _ in decisions])
-    sizes = np.array([len(rows) for rows, _, _ in decisions])
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    chosen = starts + np.array([index for _, index, _ in decisions])
-    weight = np.array([share for _, _, share in decisions])
-    weight = weight / weight.sum()
-    per_row = np.repeat(weight, sizes)
-    wanted: Vector = features[chosen].T @ weight
-    w = np.zeros(features.shape[1])
-    first, second = np.zeros_like(w), np.zeros_like(w)
-    for t in range(1, steps + 1):
-        scores = features @ w
-        powers = np.exp(scores - np.repeat(np.maximum.reduceat(scores, starts), sizes))
-        p = powers / np.repeat(np.add.reduceat(powers, starts), sizes)
-        gradient = wanted - features.T @ (p * per_row) - 2 * l2 * w
-        first = 0.9 * first + 0.1 * gradient
-        second = 0.999 * second + 0.001 * gradient**2
-        w = w + 0.1 * (first / (1 - 0.9**t)) / (np.sqrt(second / (1 - 0.999**t)) + 1e-8)
-    return w
+    told = "; ".join(f"{option.technique.replace('_', ' ')}: {option.target}" for option in answer.taken)
+    script = answer.position.draft.script
+    return Proposal(script, tuple(option.name for option in answer.taken), told, kind)
