@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,7 +27,9 @@ class Proposal:
 class Trajectory:
     """One evaluated candidate: what the policy saw, what it proposed, what the judge found, and what it was worth.
 
-    `shared` is True where the same text had been judged before in this run and its evaluation was taken over.
+    `turn` counts a candidate's answers to one task: from the second one on, the observation holds the judge's feedback
+    on the one before. `shared` is True where the same text had been judged before in this run and its evaluation was
+    taken over.
     """
 
     task: Task
@@ -40,16 +42,19 @@ class Trajectory:
     iteration: int
     candidate: int
     seed: int
+    turn: int = 0  # older records have none
     shared: bool = False
     versions: dict[str, str] = field(default_factory=dict)
 
     @property
-    def key(self) -> tuple[int, str, int]:
-        """(iteration, task id, candidate): what the record is found by."""
-        return self.iteration, self.task.id, self.candidate
+    def key(self) -> tuple[int, str, int, int]:
+        """(iteration, task id, candidate, turn): what the record is found by."""
+        return self.iteration, self.task.id, self.candidate, self.turn
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "evaluation": self.evaluation.to_dict()}
+        values = {name.name: getattr(self, name.name) for name in fields(self)}  # asdict copies ten times as long
+        parts = {"task": asdict(self.task), "proposal": asdict(self.proposal), "evaluation": self.evaluation.to_dict()}
+        return {**values, **parts}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Trajectory:

@@ -1,49 +1,75 @@
 """ReST-EM: sample, keep what is right and fast, refit from the initial policy, and again.
 
-After Singh et al., "Beyond Human Data" (arXiv 2312.06585): the E-step samples n candidates a task from the current
-policy and judges them; the filter keeps at most k distinct successes a task; the M-step fits the *initial* policy to
-this iteration's kept trajectories; the reward is binary there. The policy that is saved in the end is that of the
-best iteration on a validation split of the candidates, which no M-step ever sees: it tells how good a policy is on
-these tasks, not on others.
+After Singh et al., "Beyond Human Data" (arXiv 2312.06585), algorithm 1, for t = 0, 1, ...:
+
+    E-step  D_t = {(x, y_j): x a task, y_j ~ p_t(y | x), j = 1 .. candidates}
+    filter  r(x, y) = 1 where y is equivalent to x and its effective speedup at least the threshold, else 0;
+            of those with r = 1 at most `keep` distinct ones a task, each confirmed by a second measurement
+    M-step  p_{t+1} = the *initial* policy fitted to maximise sum over the kept of log p(y | x)
+
+Other M-steps stand in m_steps.py. The policy that is saved in the end is that of the best iteration on a validation
+split that no M-step ever sees: candidates of the same tasks, which tell how good a policy is on these, or tasks that
+are held back. The paper stops its M-step by such a split; here the whole run may end by it (`patience`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from statistics import mean, median
-from typing import Any
+from typing import Any, Literal
 
-from sqlopt_env.fingerprint import fingerprint
+from sqlopt_env.chat.errors import CostReached
 from sqlopt_env.judge import Judge
 from sqlopt_env.reward import LogReward, RewardFunction
 from sqlopt_env.trajectory import Trajectory
 from sqlopt_env.types import SqlOptError, Task
 from sqlopt_env.version import versions
 
-from .config import Config, IterationMetrics, Watcher
+from .config import Config, Watcher
+from .curve import IterationMetrics, measured
 from .e_step import EStep
-from .policy import Policy, TrainablePolicy
+from .keeping import example, form, kept
+from .m_steps import MStep, m_step_of
+from .policy import Policy
 from .run_folder import RunFolder
 
 CHECKPOINT_EVERY = 10
 
+Ending = Literal["running", "finished", "stalled", "interrupted", "cost", "failed"]
+_UNFINISHED: tuple[Ending, ...] = ("interrupted", "cost", "failed")
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`policy` is that of the best iteration; `examples` are the kept ones, confirmed by a second measurement."""
+    """`policy` is that of the best iteration, `policies` those of all, by the iteration that they sampled in;
+    `examples` are the kept trajectories, confirmed by a second measurement.
+
+    `ending` says how the run came to its end: all iterations; no better validation rate for `patience` of them;
+    Ctrl-C; or, with its sentence in `reason`, the money that a policy may spend.
+    """
 
     policy: Policy
+    policies: list[Policy]
     best_iteration: int
     metrics: list[IterationMetrics]
     examples: list[dict[str, Any]]
-    interrupted: bool
+    ending: Ending
+    reason: str = ""
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether there is something left to do with --resume."""
+        return self.ending in _UNFINISHED
 
 
 class ReSTEM:
-    """One run. `seeds` are the fields of the tasks' examples by task id; they go into the training data."""
+    """One run. `seeds` are the fields of the tasks' examples by task id; they go into the training data.
+
+    `m_step` stands in for that of the configuration's variant. With `validation_tasks` these are the validation split,
+    from which nothing is kept, and all candidates of the other tasks may be fitted on. `is_unsound` says of a
+    technique's name whether it is one that is not valid.
+    """
 
     def __init__(
         self,
@@ -54,139 +80,118 @@ class ReSTEM:
         config: Config,
         *,
         policy_name: str = "policy",
+        m_step: MStep | None = None,
+        validation_tasks: Sequence[Task] = (),
+        is_unsound: Callable[[str], bool] | None = None,
         reward: RewardFunction | None = None,
         seeds: dict[str, dict[str, Any]] | None = None,
         watcher: Watcher | None = None,
     ) -> None:
-        self._initial = policy
-        self._tasks = list(tasks)
+        self._policies = [policy]  # by the iteration that they sample in
+        self._m_step = m_step or m_step_of(config.variant, policy, folder.path)
+        self._tasks = [*tasks, *validation_tasks]
+        self._held_back = {task.id for task in validation_tasks}
         self._folder = folder
         self._config = config
         self._policy_name = policy_name
+        self._is_unsound = is_unsound
         self._seeds = seeds or {}
         self._watcher = watcher or Watcher()
-        self._workers = judge.workers
         self._e_step = EStep(judge, folder, config, reward or LogReward(), self._watcher, policy_name)
+        self._reached = max((key[0] for key in folder.trajectories), default=0)
+        self._fitted_on: list[Trajectory] = []  # all kept ones but those of the validation split, in their order
         self._examples: dict[tuple[str, str], dict[str, Any]] = {}
         self._metrics: list[IterationMetrics] = []
+        self._seconds = folder.seconds()  # of iterations that an earlier process ended
+        self._saved: int | None = None  # the iteration whose policy is in policy.json
+        self._since = time.perf_counter()
 
     def run(self) -> Result:
-        """All iterations, or those until Ctrl-C."""
-        done = max((iteration for iteration, _, _ in self._folder.trajectories), default=0)
-        if done > self._config.iterations:
-            raise SqlOptError(f"the run has come to iteration {done} already: give --iterations {done} or more")
-        policies = [self._initial]
-        interrupted = False
-        try:
-            for iteration in range(self._config.iterations + 1):
-                self._iterate(iteration, policies)
-        except KeyboardInterrupt:
-            interrupted = True
-        best = self._best()
-        policy = policies[best]
-        self._folder.save_policy("policy.json", policy)
-        self._write(best, interrupted)
-        return Result(policy, best, self._metrics, list(self._examples.values()), interrupted)
+        """All iterations, or as many as there are until one of the other endings of a Result.
 
-    def _iterate(self, iteration: int, policies: list[Policy]) -> None:
-        start = time.perf_counter()
-        policy = policies[-1]
-        trajectories = self._e_step.run(policy, iteration, self._tasks)
-        self._watcher.confirming(iteration)
-        kept = self._keep(trajectories)
-        if (iteration and iteration % CHECKPOINT_EVERY == 0) or iteration == self._config.iterations:
-            self._folder.save_policy(f"checkpoint_{iteration}.json", policy)
-        if iteration < self._config.iterations:
-            policies.append(self._m_step(kept))
-        metrics = self._measured(iteration, trajectories, len(kept), time.perf_counter() - start)
-        self._metrics.append(metrics)
-        self._write(self._best(), interrupted=False)
-        self._watcher.iteration_ended(metrics)
-
-    def _keep(self, trajectories: list[Trajectory]) -> list[Trajectory]:
-        """At most `keep` distinct successes a task, each confirmed by a second measurement.
-
-        Those of the fewest steps come first, so that a step that an answer does not need is not learnt with it, and
-        among equals those that were sampled first. Nothing here depends on a measured figure but success itself.
+        However it ends, what was done is in the folder. Raises SqlOptError where the policy or its server fails.
         """
-        by_task = [[t for t in trajectories if t.task.id == task.id and t.success] for task in self._tasks]
-        with ThreadPoolExecutor(self._workers) as threads:
-            try:
-                kept = [trajectory for group in threads.map(self._kept_of_task, by_task) for trajectory in group]
-            except BaseException:
-                threads.shutdown(wait=False, cancel_futures=True)
-                raise
-        for trajectory in kept:
-            form = fingerprint(trajectory.evaluation.rewrite)
-            self._examples.setdefault((trajectory.task.id, form), self._example(trajectory))
-        return kept
+        if self._reached > self._config.iterations:
+            reached = self._reached
+            raise SqlOptError(f"the run has come to iteration {reached} already: give --iterations {reached} or more")
+        try:
+            return self._ended(self._iterations())
+        except KeyboardInterrupt:
+            return self._ended("interrupted")
+        except CostReached as reached:
+            return self._ended("cost", str(reached))
+        except SqlOptError:
+            if self._metrics:
+                self._ended("failed")
+            raise
+        finally:
+            self._e_step.close()
 
-    def _kept_of_task(self, successes: list[Trajectory]) -> list[Trajectory]:
-        kept: dict[str, Trajectory] = {}
-        for trajectory in sorted(successes, key=lambda t: len(t.proposal.techniques)):
-            form = fingerprint(trajectory.evaluation.rewrite)
-            if len(kept) < self._config.keep and form not in kept and self._e_step.confirmation(trajectory).success:
-                kept[form] = trajectory
-        return list(kept.values())
+    def _iterations(self) -> Ending:
+        for iteration in range(self._config.iterations + 1):
+            now = self._iterate(iteration)
+            finished, stalled = iteration == self._config.iterations, self._has_stalled(iteration)
+            if finished or stalled or (iteration and iteration % CHECKPOINT_EVERY == 0):
+                self._folder.save_policy(f"checkpoint_{iteration}.json", self._policies[iteration])
+            if finished or stalled:
+                return "finished" if finished else "stalled"
+            self._policies.append(self._m_step(self._policies[0], self._policies[-1], now, self._fitted_on))
+        raise AssertionError("iterations is at least 0")
 
-    def _m_step(self, kept: list[Trajectory]) -> Policy:
-        if not isinstance(self._initial, TrainablePolicy):
-            return self._initial
-        return self._initial.fit([trajectory for trajectory in kept if not self._is_validation(trajectory)])
-
-    def _example(self, trajectory: Trajectory) -> dict[str, Any]:
-        """A line of the training data: the seed's fields, and how this answer was found and judged."""
-        task, evaluation = trajectory.task, trajectory.evaluation
-        second = self._e_step.confirmation(trajectory).evaluation
-        return {
-            "id": task.id,
-            "description": task.description,
-            "database": task.database,
-            "schema": self._seeds.get(task.id, {}).get("schema", trajectory.observation["schema"]),
-            "slow_query": task.query,
-            "fast_query": trajectory.proposal.text,
-            "explanation": trajectory.proposal.explanation,
-            "optimization_type": trajectory.proposal.optimization_type,
-            "techniques": list(trajectory.proposal.techniques),
-            "reward": trajectory.reward,
-            "speedup": evaluation.speedup,
-            "speedup_interval": evaluation.speedup_interval,
-            "effective_speedup": evaluation.effective_speedup,
-            "verdict": evaluation.verdict.status if evaluation.verdict else "",
-            "confirmation": {
-                "speedup": second.speedup,
-                "speedup_interval": second.speedup_interval,
-                "effective_speedup": second.effective_speedup,
-            },
-            "iteration": trajectory.iteration,
-            "policy": trajectory.policy,
-        }
+    def _iterate(self, iteration: int) -> list[Trajectory]:
+        """E-step and filter; what the M-step may see of what was kept."""
+        trajectories = self._e_step.run(self._policies[iteration], iteration, self._tasks)
+        trained = [t for t in trajectories if t.task.id not in self._held_back]
+        self._watcher.confirming(iteration)
+        found = kept(trained, self._config.keep, self._e_step.confirm)
+        for trajectory in found:
+            self._examples.setdefault(form(trajectory), self._example(trajectory))
+        metrics = measured(
+            iteration,
+            trained,
+            [t for t in trajectories if self._is_validation(t)] or trained,
+            kept=len(found),
+            seconds=self._seconds.get(iteration, time.perf_counter() - self._since),
+            is_unsound=self._is_unsound,
+        )
+        self._since = time.perf_counter()
+        self._metrics.append(metrics)
+        self._write("running")
+        self._watcher.iteration_ended(metrics)
+        now = [trajectory for trajectory in found if not self._is_validation(trajectory)]
+        self._fitted_on += now
+        return now
 
     def _is_validation(self, trajectory: Trajectory) -> bool:
-        """The last candidates of each task; candidates are independent samples, so that any will do."""
+        """One of a held-back task; without such, one of the last candidates of its task: they are independent samples,
+        so that any will do."""
+        if self._held_back:
+            return trajectory.task.id in self._held_back
         return trajectory.candidate >= self._config.candidates - self._config.validation_candidates
 
-    def _measured(self, iteration: int, trajectories: list[Trajectory], kept: int, seconds: float) -> IterationMetrics:
-        speedups = [t.evaluation.effective_speedup for t in trajectories if t.success]
-        held = [t for t in trajectories if self._is_validation(t)] or trajectories
-        return IterationMetrics(
-            iteration=iteration,
-            success_rate=mean(t.success for t in trajectories),
-            mean_reward=mean(t.reward for t in trajectories),
-            median_speedup=median(s for s in speedups if s is not None) if speedups else None,
-            refuted_share=mean(t.evaluation.outcome == "refuted" for t in trajectories),
-            candidates=len(trajectories),
-            kept=kept,
-            validation_success_rate=mean(t.success for t in held),
-            seconds=seconds,
-        )
+    def _has_stalled(self, iteration: int) -> bool:
+        """No better validation rate for `patience` iterations; but a run that once went on is not cut short."""
+        patience = self._config.patience
+        return patience is not None and iteration - self._best() >= patience and iteration >= self._reached
 
     def _best(self) -> int:
-        """The iteration with the highest success rate on the validation candidates; the earliest of equals."""
+        """The iteration with the highest success rate on the validation split; the earliest of equals."""
         rates = [metrics.validation_success_rate for metrics in self._metrics]
         return rates.index(max(rates)) if rates else 0
 
-    def _write(self, best: int, interrupted: bool) -> None:
+    def _example(self, trajectory: Trajectory) -> dict[str, Any]:
+        schema = self._seeds.get(trajectory.task.id, {}).get("schema")
+        return example(trajectory, self._e_step.confirmation(trajectory), schema)
+
+    def _ended(self, ending: Ending, reason: str = "") -> Result:
+        self._write(ending, reason)
+        best, examples = self._best(), list(self._examples.values())
+        return Result(self._policies[best], self._policies, best, self._metrics, examples, ending, reason)
+
+    def _write(self, ending: Ending, reason: str = "") -> None:
+        """What is known so far, best policy included; nothing while a resumed run knows less than it once told."""
+        if len(self._metrics) < len(self._seconds):
+            return
         self._folder.write_json("training_data.json", list(self._examples.values()))
         self._folder.write_json(
             "metrics.json",
@@ -194,16 +199,25 @@ class ReSTEM:
                 "iterations": [asdict(metrics) for metrics in self._metrics],
                 "config": {**asdict(self._config), "policy": self._policy_name},
                 "versions": versions(),
-                "summary": self._summary(best, interrupted),
+                "summary": self._summary(ending, reason),
             },
         )
+        if self._saved != self._best():
+            self._saved = self._best()
+            self._folder.save_policy("policy.json", self._policies[self._saved])
 
-    def _summary(self, best: int, interrupted: bool) -> dict[str, Any]:
+    def _summary(self, ending: Ending, reason: str) -> dict[str, Any]:
+        best = self._metrics[self._best()] if self._metrics else None
         return {
             "examples": len(self._examples),
-            "best_iteration": best,
+            "best_iteration": self._best(),
             "untrained_success_rate": self._metrics[0].success_rate if self._metrics else None,
-            "best_success_rate": self._metrics[best].success_rate if self._metrics else None,
+            "best_success_rate": best.success_rate if best else None,
+            "best_success_interval": best.success_interval if best else None,
+            "best_validation_success_rate": best.validation_success_rate if best else None,
             "final_success_rate": self._metrics[-1].success_rate if self._metrics else None,
-            "interrupted": interrupted,
+            "ending": ending,
+            "reason": reason,
+            "dollars": getattr(self._policies[-1], "spent", None),
+            "interrupted": ending in _UNFINISHED,
         }

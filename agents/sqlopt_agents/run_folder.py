@@ -16,10 +16,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlopt_env.fingerprint import fingerprint
 from sqlopt_env.trajectory import Trajectory, TrajectoryLog
 from sqlopt_env.types import SqlOptError
 
+from .keeping import form
 from .policy import Policy, TrainablePolicy
 
 _FORMAT = "sqlopt run 1"
@@ -34,8 +34,8 @@ class RunFolder:
 
     def __init__(self, path: Path, config: dict[str, Any], versions: dict[str, str], *, resume: bool) -> None:
         self.path = path
-        self.trajectories: dict[tuple[int, str, int], Trajectory] = {}
-        self._confirmations: dict[tuple[str, str], Trajectory] = {}  # by task id and fingerprint
+        self.trajectories: dict[tuple[int, str, int, int], Trajectory] = {}
+        self._confirmations: dict[tuple[str, str], Trajectory] = {}  # by the form of what was confirmed
         self._stack = ExitStack()
         existing = self._claim(resume)
         if existing is not None:
@@ -50,7 +50,7 @@ class RunFolder:
             self._stack.close()
             raise SqlOptError(f"the folder {path} cannot be written: {error.strerror}") from None
         self.trajectories = {trajectory.key: trajectory for trajectory in self._log.read()}
-        self._confirmations = {_form(trajectory): trajectory for trajectory in self._confirmed.read()}
+        self._confirmations = {self._first_form(second): second for second in self._confirmed.read()}
 
     def __enter__(self) -> Self:
         return self
@@ -64,13 +64,26 @@ class RunFolder:
         self._log.append(trajectory)
         self.trajectories[trajectory.key] = trajectory
 
-    def add_confirmation(self, trajectory: Trajectory) -> None:
-        self._confirmed.append(trajectory)
-        self._confirmations[_form(trajectory)] = trajectory
+    def add_confirmation(self, second: Trajectory) -> None:
+        """`second` has the key of the trajectory that it measures again."""
+        self._confirmed.append(second)
+        self._confirmations[self._first_form(second)] = second
 
     def confirmation(self, trajectory: Trajectory) -> Trajectory | None:
         """The second measurement of this trajectory's rewrite, or of one that differs from it only in its dress."""
-        return self._confirmations.get(_form(trajectory))
+        return self._confirmations.get(form(trajectory))
+
+    def _first_form(self, second: Trajectory) -> tuple[str, str]:
+        """Of the trajectory that was measured again: a second evaluation that was cut off may not know its rewrite."""
+        return form(self.trajectories.get(second.key, second))
+
+    def seconds(self) -> dict[int, float]:
+        """What iterations took, by their number, as far as an earlier process wrote it down."""
+        try:
+            told = json.loads((self.path / "metrics.json").read_text(encoding="utf-8"))
+            return {int(line["iteration"]): float(line["seconds"]) for line in told["iterations"]}
+        except (OSError, ValueError, KeyError, TypeError):  # it is only told, and may have been edited
+            return {}
 
     def write_json(self, name: str, value: Any) -> None:
         def write(path: Path) -> None:
@@ -128,10 +141,6 @@ class RunFolder:
                         f"the run in {self.path} was begun with {what}{name} = {_short(then.get(name))}, not"
                         f" {_short(now.get(name))}: a resumed run must agree"
                     )
-
-
-def _form(trajectory: Trajectory) -> tuple[str, str]:
-    return trajectory.task.id, fingerprint(trajectory.evaluation.rewrite)
 
 
 def _short(value: Any) -> str:
