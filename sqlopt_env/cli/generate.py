@@ -20,6 +20,7 @@ from ..databases import DOMAINS, HELD_OUT, TRAINING, held_out_name
 from ..databases.build import file_hash
 from ..judge import Judge
 from ..types import Demands, SqlOptError, Task
+from .authors import GRAMMAR, Chosen, MakeAuthor, chosen, parsed, requests_of
 
 _DEFAULTS = Demands()
 _HELD_OUT = "the domain {} is held out: it tells what was learnt, and nothing is trained on it"
@@ -40,6 +41,13 @@ def generate(
     ),
     most_steps: Annotated[int, typer.Option(help="Steps above which a query is too dear.")] = _DEFAULTS.most_steps,
     workers: Annotated[int, typer.Option(min=1, help="Processes that look at queries.")] = 2,
+    author: Annotated[
+        str, typer.Option(help="Who writes: grammar, openai:MODEL, or package.module:Class of your own.")
+    ] = GRAMMAR,
+    author_option: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE for the author: base_url, max_cost, temperature, queries (of a request) ..."),
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew; the earlier files are moved aside.")] = False,
 ) -> None:
     """Write slow queries that nobody has written, with their shape, what made them slow, their cost and an answer.
@@ -50,6 +58,8 @@ def generate(
     demands = Demands(least_steps=least_steps, most_steps=most_steps)
     console = Console(soft_wrap=True)
     if fresh and (aside := move_aside(out)) is not None:
+        if requests_of(out).exists():
+            requests_of(out).rename(requests_of(aside))
         console.print(f"The earlier tasks are kept in {aside}.", highlight=False)
     settings = {
         "databases": {name: file_hash(Judge.database_path(name)) for name in names},
@@ -59,12 +69,16 @@ def generate(
         "most_steps": most_steps,
         "sqlite": apsw.sqlite_lib_version(),
     }
-    with Judge(workers=workers, measure="steps") as judge:
+    with (
+        chosen(author, parsed(author_option or []), out) as writer,
+        Judge(workers=workers, measure="steps", timeout=writer.timeout) as judge,
+    ):
         for name in names:
             judge.prepare(Task(name, name, "SELECT 1"))  # a file that is no database is named before others are made
-        with GenerationLog(out, settings) as log:
-            interrupted = _fill(log, judge, names, n, seed, demands, console)
+        with GenerationLog(out, {**settings, **writer.agreed}) as log:
+            interrupted = _fill(log, judge, names, n, seed, demands, writer.make, console)
         slots = [slot for name in names for slot in log.slots.get(name, [])]
+        _tell_spent(console, writer)
     if slots:
         report(console, summarise(slots))
     if interrupted:
@@ -79,7 +93,14 @@ def generate(
 
 
 def _fill(
-    log: GenerationLog, judge: Judge, names: list[str], n: int, seed: int, demands: Demands, console: Console
+    log: GenerationLog,
+    judge: Judge,
+    names: list[str],
+    n: int,
+    seed: int,
+    demands: Demands,
+    author: MakeAuthor,
+    console: Console,
 ) -> bool:
     """Closes what slots are left. Whether it was interrupted."""
     known = Known()
@@ -88,12 +109,24 @@ def _fill(
             line = bar.add_task("", total=n, completed=sum(map(len, log.slots.values())))
             for number, name in enumerate(names):
                 share = (n + len(names) - 1 - number) // len(names)
-                for slot in _slots(judge, name, share, seed, known, demands, log):
+                for slot in _slots(judge, name, share, seed, known, demands, author, log):
                     log.append(name, slot)
                     bar.update(line, advance=1, description=Path(name).stem)
     except KeyboardInterrupt:
         return True
     return False
+
+
+def _tell_spent(console: Console, writer: Chosen) -> None:
+    """What a language model took; requests that the log answered are counted with those that were made now."""
+    if writer.client is None:
+        return
+    spent = writer.client.spent
+    cost = "" if spent.dollars is None else f", ${spent.dollars:.4f}"
+    console.print(
+        f"{spent.requests} requests, {spent.prompt_tokens:,} tokens in and {spent.completion_tokens:,} out{cost}",
+        highlight=False,
+    )
 
 
 def _databases(domain: str, database: Path | None) -> list[str]:
@@ -119,7 +152,14 @@ def _databases(domain: str, database: Path | None) -> list[str]:
 
 
 def _slots(
-    judge: Judge, name: str, count: int, seed: int, known: Known, demands: Demands, log: GenerationLog
+    judge: Judge,
+    name: str,
+    count: int,
+    seed: int,
+    known: Known,
+    demands: Demands,
+    author: MakeAuthor,
+    log: GenerationLog,
 ) -> Iterator[Slot]:
     """The slots of one database that are not closed yet. Those that are become known."""
     closed = log.slots.get(name, [])
@@ -128,7 +168,8 @@ def _slots(
             known.add(slot.query.task.query)
     if len(closed) >= count or (len(closed) >= GIVE_UP and not any(slot.query for slot in closed[-GIVE_UP:])):
         return
-    yield from Generator(judge, name, seed, known=known, demands=demands).slots(count, len(closed))
+    generator = Generator(judge, name, seed, known=known, demands=demands, author=author)
+    yield from generator.slots(count, len(closed))
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -32,7 +32,8 @@ _COMMON = {"table_materialised": 0.1, "filter_by_key": 0.1, "text_through_concat
 class Candidate:
     """A query that wants to become a task. `good` should return the same rows faster; indexes are added to it.
 
-    `pessimisers` are what made it slow.
+    `pessimisers` are what made it slow. `proved` says that `good` is the same query by construction; what is only
+    claimed is judged like any rewrite, and "" claims nothing.
     """
 
     query: str
@@ -40,6 +41,7 @@ class Candidate:
     shape: str = ""
     pessimisers: tuple[str, ...] = ()
     description: str = ""
+    proved: bool = False
 
 
 class Author(Protocol):
@@ -52,6 +54,28 @@ class Author(Protocol):
     @property
     def shapes(self) -> Sequence[str]:
         """The shapes that can be asked for, in the order in which they take turns."""
+        ...
+
+
+@runtime_checkable
+class BatchAuthor(Protocol):
+    """Writes several queries at one request, as a language model does: its requests are what is dear."""
+
+    @property
+    def shapes(self) -> Sequence[str]: ...
+
+    @property
+    def several(self) -> int:
+        """How many queries a request is for."""
+        ...
+
+    @property
+    def requests_at_once(self) -> int:
+        """How many requests may be made at the same time."""
+        ...
+
+    def write_several(self, shape: str, rng: np.random.Generator) -> Sequence[Candidate]:
+        """Queries of a shape, `several` or fewer; called by many threads."""
         ...
 
 
@@ -86,7 +110,7 @@ class GrammarAuthor:
             slow, names = self._slowed(good, int(rng.choice(len(_HOW_MANY), p=_HOW_MANY)), rng)
             if fold_of_tree(slow.query) == self._fold:
                 query = dress(slow)
-                return Candidate(query, dress(good) if names else query, shape, names, sketch.description)
+                return Candidate(query, dress(good) if names else query, shape, names, sketch.description, True)
         return None
 
     def _slowed(self, draft: Draft, times: int, rng: np.random.Generator) -> tuple[Draft, tuple[str, ...]]:

@@ -1,8 +1,9 @@
 """The loop: an author writes, the appraiser accepts what is a good task and new.
 
 Tasks are made slot by slot. A slot asks for one shape, again and again, and for the next shape when that one does not
-come; what it draws depends on the seed, the slot and the attempt alone. Slots run side by side and are closed in their
-order, so that the same seed gives the same tasks on any number of workers, and a run can be resumed at any slot.
+come; what it draws depends on the seed, the slot and the attempt alone (drafts.py). Slots run side by side and are
+closed in their order, so that the same seed gives the same tasks on any number of workers, and a run can be resumed at
+any slot.
 """
 
 from __future__ import annotations
@@ -15,25 +16,24 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-
 from sqlopt_env.databases import DOMAINS
 from sqlopt_env.judge import Judge
 from sqlopt_env.survey import Survey
 from sqlopt_env.types import Demands, SqlOptError, Task
 
 from ..diversity import Fold, fingerprints, fold_of_seed
-from .author import Author, Candidate, GrammarAuthor
+from .author import Author, BatchAuthor, Candidate, GrammarAuthor
 from .catalogue import FEWEST_ROWS, Catalogue
+from .drafts import drafts_of
+from .gate import Gate
 from .indexing import index_pool
 from .slow_query import SlowQuery, slow_query
 
-ATTEMPTS = 40  # at one shape in a slot, before the next one has its turn
 GIVE_UP = 3  # slots one after the other without a query, after which no more are tried
 IMPROVABLE = 2.0  # an effective speedup, by steps
 _WANTED = 2.5  # the same, for a query to be accepted: by time it is less at times
 _ANY = 16  # one slot of so many takes a query whose best known answer is not so much faster
-_AHEAD = 2  # slots for each worker that run beyond the one that is to be closed next
+_AHEAD = 2  # slots for each thread that run beyond the one that is to be closed next
 
 
 @dataclass(slots=True)
@@ -91,7 +91,7 @@ class Generator:
         fold: Fold | None = None,
         known: Known | None = None,
         demands: Demands | None = None,
-        author: Callable[[Survey, Fold], Author] = GrammarAuthor,
+        author: Callable[[Survey, Fold], Author | BatchAuthor] = GrammarAuthor,
     ) -> None:
         if judge.settings.measure != "steps":
             raise SqlOptError('slow queries are chosen by steps: make the judge with measure="steps"')
@@ -100,18 +100,15 @@ class Generator:
         self._judge, self._database, self._seed = judge, database, seed
         self._fold: Fold = fold or fold_of_seed(seed)
         self._known = known or Known()
-        self._demands = demands or Demands()
         survey = judge.survey(database)
         if max((table.rows for table in survey.tables), default=0) < FEWEST_ROWS:
             raise SqlOptError(f"the database {database} has no table of {FEWEST_ROWS:,} rows: no query of it is slow")
-        self._author = author(survey, self._fold)
-        self._indexes = index_pool(Catalogue(survey))
+        self._gate = Gate(judge, index_pool(Catalogue(survey)), demands or Demands())
         self._stopped = False  # nobody waits for what runs ahead
-        self._shapes = tuple(self._author.shapes)
-        if not self._shapes:
-            raise SqlOptError("the author knows no shape")
         self._name = database if database in DOMAINS else Path(database).stem
-        self._entropy = int(hashlib.sha256(self._name.encode()).hexdigest()[:8], 16)
+        entropy = int(hashlib.sha256(self._name.encode()).hexdigest()[:8], 16)
+        self._drafts = drafts_of(author(survey, self._fold), (seed, entropy))
+        self._threads = max(judge.workers, self._drafts.threads)
 
     def slots(self, count: int, closed: int = 0) -> Iterator[Slot]:
         """Slots `closed` to `count` - 1, in their order, fewer where the database yields nothing any more.
@@ -119,12 +116,12 @@ class Generator:
         What earlier ones accepted must be known.
         """
         empty = 0
-        with ThreadPoolExecutor(self._judge.workers) as threads:
+        with ThreadPoolExecutor(self._threads) as threads:
             pending: deque[tuple[Slot, Future[_Found | None]]] = deque()
             numbers = iter(range(closed, count))
             try:
                 while empty < GIVE_UP:
-                    for number in islice(numbers, 1 + _AHEAD * self._judge.workers - len(pending)):
+                    for number in islice(numbers, 1 + _AHEAD * self._threads - len(pending)):
                         slot = Slot(number)
                         pending.append((slot, threads.submit(self._search, slot, 0)))
                     if not pending:
@@ -150,18 +147,10 @@ class Generator:
 
     def _search(self, slot: Slot, attempt: int) -> _Found | None:
         """The first candidate from this attempt on that is a good task."""
-        shapes = self._shapes
-        for number in range(attempt, ATTEMPTS * len(shapes)):
+        for number in range(attempt, self._drafts.attempts):
             if self._stopped:
                 return None
-            shape = shapes[(slot.number + number // ATTEMPTS) % len(shapes)]
-            rng = np.random.default_rng(np.random.SeedSequence([self._seed, self._entropy, slot.number, number]))
-            try:
-                candidate = self._author.write(shape, rng)
-            except Exception as error:
-                raise SqlOptError(
-                    f"the author failed on the shape {shape!r}: {type(error).__name__}: {error}"
-                ) from error
+            candidate = self._drafts.candidate(slot.number, number)
             if candidate is None:
                 continue
             refusal, found = self._looked_at(candidate, slot.number, number)
@@ -178,7 +167,7 @@ class Generator:
             return "not new", None
         name = f"{self._name}-{self._seed}-{slot:04d}"
         task = Task(name, self._database, candidate.query)
-        appraisal = self._judge.appraise(task, candidate.good, self._indexes, self._demands)
+        appraisal = self._gate.appraised(task, candidate)
         if appraisal.unfit:
             return appraisal.unfit, None
         query = slow_query(name, self._database, candidate, appraisal, self._judge.settings.amortize_over)
