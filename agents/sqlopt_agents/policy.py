@@ -1,9 +1,12 @@
-"""The protocol of a policy: a class with one method. A trainable one adds three."""
+"""The protocol of a policy: a class with one method. A trainable one adds three.
+
+Any policy may also have attributes: `spent`, the dollars that it has cost so far, and `concurrency`, in how many
+threads at a time it may be asked (1, if not said).
+"""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, Self, runtime_checkable
 
@@ -13,7 +16,7 @@ from sqlopt_env.observation import Observation
 from sqlopt_env.trajectory import Proposal, Trajectory
 from sqlopt_env.types import SqlOptError
 
-__all__ = ["Policy", "Proposal", "TrainablePolicy", "make_policy"]
+__all__ = ["GreedyPolicy", "Policy", "Proposal", "TrainablePolicy", "greedy_of", "make_policy", "proposals_of"]
 
 
 @runtime_checkable
@@ -22,6 +25,15 @@ class Policy(Protocol):
 
     def propose(self, observation: Observation, n: int, rng: np.random.Generator) -> list[Proposal]:
         """`n` proposals for the task that the observation shows; equal ones are allowed."""
+        ...
+
+
+@runtime_checkable
+class GreedyPolicy(Policy, Protocol):
+    """A policy that can say what it thinks best."""
+
+    def greedy(self, observation: Observation) -> Proposal:
+        """Its one best answer, without chance."""
         ...
 
 
@@ -43,26 +55,42 @@ class TrainablePolicy(Policy, Protocol):
         ...
 
 
-def make_policy(name: str) -> Policy:
-    """`rules` (untrained), the path of a saved rule policy, or `package.module:Class` of your own.
+def proposals_of(policy: Policy, observation: Observation, n: int, rng: np.random.Generator) -> list[Proposal]:
+    """What the policy proposes. Raises SqlOptError where that is not `n` proposals made of texts."""
+    proposals = policy.propose(observation, n, rng)
+    if not isinstance(proposals, list) or not all(_is_proposal(proposal) for proposal in proposals):
+        raise SqlOptError("the policy's propose() must return a list of Proposal, made of texts")
+    if len(proposals) != n:
+        raise SqlOptError(f"the policy gave {len(proposals)} proposals where {n} were asked for")
+    return proposals
 
-    Raises SqlOptError for anything else.
+
+def greedy_of(policy: Policy, observation: Observation) -> Proposal:
+    """The policy's one best answer. Raises SqlOptError where it has none to give, or what it gives is no proposal."""
+    if not isinstance(policy, GreedyPolicy):
+        raise SqlOptError(f"the policy {type(policy).__name__} has no method greedy(observation): sample from it")
+    proposal = policy.greedy(observation)
+    if not _is_proposal(proposal):
+        raise SqlOptError("the policy's greedy() must return a Proposal, made of texts")
+    return proposal
+
+
+def _is_proposal(value: object) -> bool:
+    if not isinstance(value, Proposal):
+        return False
+    texts = (value.text, value.explanation, value.optimization_type, *value.techniques)
+    return all(isinstance(text, str) for text in texts)
+
+
+def make_policy(name: str, options: Mapping[str, str] | None = None) -> Policy:
+    """The policy of that name: a baseline (`identity`, `random`, `advisor`, `sqlglot`, `advisor+sqlglot`), `rules` (the
+    untrained rule policy), the path of a saved policy's .json file, `openai:MODEL`, or `package.module:Class` of your
+    own.
+
+    `options` are keyword arguments of its class as texts; each becomes what the class declares: a number, true or
+    false, none, a path, a text. Raises SqlOptError for a name, an option or a value that is none, and says what there
+    is.
     """
-    from .rule_policy import RulePolicy
+    from .making import made  # which knows all policies, and so this module
 
-    if name == "rules":
-        return RulePolicy()
-    if name.endswith(".json"):
-        return RulePolicy.load(Path(name))
-    module, colon, attribute = name.partition(":")
-    if not colon:
-        raise SqlOptError(
-            f"unknown policy {name!r}: give rules, a saved policy's .json file, or package.module:Class of your own"
-        )
-    try:
-        policy = getattr(importlib.import_module(module), attribute)()
-    except Exception as error:
-        raise SqlOptError(f"the policy {name} cannot be made: {type(error).__name__}: {error}") from error
-    if not isinstance(policy, Policy):
-        raise SqlOptError(f"the policy {name} has no method propose(observation, n, rng)")
-    return policy
+    return made(name, options or {})

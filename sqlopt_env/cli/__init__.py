@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from ..types import SqlOptError
-from . import db, gallery, generate, heldout, train, verify
+from . import compare, db, evaluate, gallery, generate, heldout, rules, train, verify
 
 app = typer.Typer(
     name="sqlopt",
@@ -18,9 +18,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(db.app, name="db")
+app.command("compare")(compare.compare)
+app.command("evaluate")(evaluate.evaluate)
 app.command("gallery")(gallery.gallery)
 app.command("generate")(generate.generate)
 app.command("heldout")(heldout.heldout)
+app.command("rules")(rules.rules)
 app.command("train")(train.train)
 app.command("verify")(verify.verify)
 

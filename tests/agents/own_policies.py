@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sqlopt_agents.policy import Proposal
+
+from sqlopt_env.chat.errors import CostReached
 
 
 class Unchanged:
@@ -25,16 +30,90 @@ class Greedy:
 
 
 class Interrupting:
-    """Behaves as if Ctrl-C were pressed at its fifth task."""
+    """Behaves as if Ctrl-C were pressed at its third task."""
 
     calls = 0
 
     def propose(self, observation: dict[str, Any], n: int, rng: np.random.Generator) -> list[Proposal]:
         Interrupting.calls += 1
-        if Interrupting.calls == 5:
+        if Interrupting.calls == 3:
             os.kill(os.getpid(), signal.SIGINT)
         return [Proposal(f"SELECT {i}; -- {observation['query']}") for i in range(n)]
 
 
+class Broke:
+    """Has money for so many calls, in a file that outlives the process."""
+
+    def __init__(self, calls: Path, api_key: str = "") -> None:
+        self.account = calls
+
+    def propose(self, observation: dict[str, Any], n: int, rng: np.random.Generator) -> list[Proposal]:
+        left = int(self.account.read_text())
+        if not left:
+            raise CostReached("stopped before max_cost: resume with more")
+        self.account.write_text(str(left - 1))
+        return [Proposal(observation["query"])] * n
+
+    def fit(self, trajectories: Any) -> Broke:
+        return self
+
+    def save(self, path: Path) -> None:
+        path.write_text("{}")
+
+    @classmethod
+    def load(cls, path: Path) -> Broke:
+        return cls(path)
+
+
 class Speechless:
     """Has no method to propose with."""
+
+
+class Coin:
+    """Some of its proposals have an index; each costs `price` dollars."""
+
+    def __init__(self, share: float = 0.5, price: float = 0.25, api_key: str = "") -> None:
+        self.share, self.price, self.spent = share, price, 0.0
+
+    def propose(self, observation: dict[str, Any], n: int, rng: np.random.Generator) -> list[Proposal]:
+        self.spent += n * self.price
+        index = "CREATE INDEX i ON t (a); "
+        return [Proposal(index * bool(rng.random() < self.share) + observation["query"]) for _ in range(n)]
+
+
+class Server(Coin):
+    """Waits as for a server, and may be asked by four threads at a time."""
+
+    concurrency = 4
+    lock = threading.Lock()
+    under_way = most = 0
+
+    def propose(self, observation: dict[str, Any], n: int, rng: np.random.Generator) -> list[Proposal]:
+        with self.lock:
+            Server.under_way += 1
+            Server.most = max(Server.most, Server.under_way)
+        time.sleep(0.05)
+        with self.lock:
+            Server.under_way -= 1
+            return super().propose(observation, n, rng)
+
+
+class Failing:
+    """Divides by zero at a query that it does not like."""
+
+    def propose(self, observation: dict[str, Any], n: int, rng: np.random.Generator) -> list[Proposal]:
+        return [Proposal(f"{1 / ('4' not in observation['query'])}")] * n
+
+
+class Spendthrift(Coin):
+    """Says what it has spent in words."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spent = "a lot"  # type: ignore[assignment]
+
+
+class Unasked(Coin):
+    """May be asked by no thread."""
+
+    concurrency = 0
