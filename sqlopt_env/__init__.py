@@ -40,3 +40,8 @@ _gym.register(
     vector_entry_point="sqlopt_env.vector:SQLOptimizeVectorEnv",
     nondeterministic=True,  # time is measured
 )
+_gym.register(
+    "SQLOptimizeRules-v0",
+    entry_point="sqlopt_agents.rules_env:SQLOptimizeRulesEnv",  # a text: nothing of the agents is imported here
+    nondeterministic=True,
+)
