@@ -16,7 +16,7 @@ from sqlopt_env.trees.draft import MAX_INDEXES, Draft, parse_draft
 from sqlopt_env.trees.schema import Schema, read_schema
 from sqlopt_env.types import Plan
 
-from .plan_cost import log_cost
+from .plan_cost import Index, log_cost
 from .rules import RULES
 from .rules.base import Application, Rule
 from .rules.unsound import UNSOUND
@@ -123,7 +123,7 @@ class Board:
         known = self._facts.get(draft.sql)
         if known is None:
             known = self._facts[draft.sql] = facts(draft, self.schema)
-        return log_cost(plan, known, tuple(_table_of(statement) for statement in draft.indexes))
+        return log_cost(plan, known, tuple(map(_index, draft.indexes)))
 
     def _forget(self) -> None:
         """Keeps a long run over many queries from growing without bound."""
@@ -138,12 +138,15 @@ def board_for(ddl: str, *, unsound: bool = False) -> Board:
     return Board(ddl, (*RULES, *UNSOUND) if unsound else RULES)
 
 
-def _table_of(index: str) -> str:
-    """The table of a CREATE INDEX statement of ours, as the schema names it."""
-    return index.split(" ON ", 1)[1].split(" (", 1)[0].removeprefix('"').removesuffix('"').replace('""', '"')
-
-
 def _uses(plan: Plan, index: str) -> bool:
-    """Whether the plan reads the index of a CREATE INDEX statement of ours, whose name has no blanks."""
-    name = index.split(" ", 3)[2]
-    return any(name in detail.split() for _, detail in plan.steps)
+    """Whether the plan reads the index of a CREATE INDEX statement of ours."""
+    return any(_index(index).name in detail.split() for _, detail in plan.steps)
+
+
+@lru_cache(maxsize=1000)
+def _index(statement: str) -> Index:
+    """A CREATE INDEX statement of ours, whose name has no blanks."""
+    before, _, after = statement.partition(" ON ")
+    table, _, rest = after.partition(" (")
+    name = table.removeprefix('"').removesuffix('"').replace('""', '"')
+    return Index(before.split(" ", 3)[2], name, ") WHERE " in rest)

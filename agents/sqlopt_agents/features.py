@@ -66,11 +66,11 @@ def feature_names(rules: Sequence[Rule] = RULES) -> tuple[str, ...]:
         "cost grows",
         "change log reach of a rewrite",
         "reach grows",
+        "above the best option",
         "best option",
         "plan unchanged",
         "index columns",
         "indexes before",
-        "change of the query's length",
         STOP,
         "stop steps",
         "stop plan unchanged",
@@ -91,10 +91,12 @@ def decision(board: Board, position: Position, names: tuple[str, ...]) -> Decisi
     counts = plan_counts(plan)
     limited = float("LIMIT" in draft.sql)
     is_rewrite = [len(option.draft.indexes) == len(draft.indexes) for option in options]
-    # What a rewrite is good for may show only with an index that it makes possible.
+    # What a rewrite is good for may show only with an index that it makes possible, and an index only with another one;
+    # pairs of indexes are looked at once, at the beginning, for they are many.
+    looks = [rewrites or not position.steps for rewrites in is_rewrite]
     reaches = [
-        board.reach(option.draft, option.plan) if rewrites else option.cost
-        for option, rewrites in zip(options, is_rewrite, strict=True)
+        board.reach(option.draft, option.plan) if look else option.cost
+        for option, look in zip(options, looks, strict=True)
     ]
     lowest = min([cost, *reaches])
     features = np.zeros((len(options) + 1, len(names)))
@@ -107,12 +109,12 @@ def decision(board: Board, position: Position, names: tuple[str, ...]) -> Decisi
             row[at[f"change {name}"]] = max(-3, min(3, after[name] - counts[name]))
         row[at["change log cost"]] = option.cost - cost
         row[at["cost grows"]] = float(option.cost > cost)
+        row[at["above the best option"]] = min(2.0, reached - lowest)
         row[at["best option"]] = float(reached <= lowest + 0.01)
         row[at["plan unchanged"]] = float(option.plan == plan)
         if rewrites:
             row[at["change log reach of a rewrite"]] = reached - reach
             row[at["reach grows"]] = float(reached > reach + 0.01)
-            row[at["change of the query's length"]] = len(option.draft.sql) / len(draft.sql) - 1
         else:
             row[at["index columns"]] = option.draft.indexes[-1].count(",") + 1
             row[at["indexes before"]] = len(draft.indexes)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from math import log2, log10
+from typing import NamedTuple
 
 from sqlopt_env.types import Plan
 
@@ -18,22 +19,33 @@ SORT_FACTOR = 0.3  # times log2(n), for each row that is sorted
 LOOKUP = 1.5  # an index that does not cover: the row itself is fetched too
 SEEK = 2.0  # to begin a search, in rows
 INDEX_CHARGE = 0.1  # of the table's rows, for each index: what building it costs an execution
+
+
+class Index(NamedTuple):
+    """What matters here of an index that a rewrite builds."""
+
+    name: str
+    table: str
+    is_partial: bool
+
+
 _TERM = re.compile(r"(<expr>|[^\s()<>=]+)(=|>|<)\?")
 
 
-def log_cost(plan: Plan, facts: Facts, indexed: tuple[str, ...] = ()) -> float:
-    """log10 of the rows visited; `indexed` are the tables on which an index is built for this, one for each."""
-    estimate = _Estimate(plan, facts)
+def log_cost(plan: Plan, facts: Facts, indexes: tuple[Index, ...] = ()) -> float:
+    """log10 of the rows visited, and of those that the building of the indexes costs."""
+    estimate = _Estimate(plan, facts, frozenset(index.name for index in indexes if index.is_partial))
     cost, _, end = estimate.level(0, 0)
     assert end == len(plan.steps)
     sizes = {source.name.lower(): source.rows or 0.0 for source in facts.sources.values()}
-    charge = sum(INDEX_CHARGE * sizes.get(table.lower(), 0.0) for table in indexed)
+    charge = sum(INDEX_CHARGE * sizes.get(index.table.lower(), 0.0) for index in indexes)
     return log10(1.0 + cost + charge)
 
 
 class _Estimate:
-    def __init__(self, plan: Plan, facts: Facts) -> None:
+    def __init__(self, plan: Plan, facts: Facts, partial: frozenset[str]) -> None:
         self._steps = plan.steps
+        self._partial = partial
         self._facts = facts
         self._derived: dict[str, float] = {}  # rows of what is materialised, by its name
 
@@ -82,13 +94,14 @@ class _Estimate:
         size = source.rows
         if size is None:
             size = self._derived.get(source.name, self._derived.get(alias, UNKNOWN_ROWS))
+        most = size * source.share if self._partial.intersection(words) else size  # a partial index holds those alone
         is_grouped = source.rows is None and (source.name in self._facts.most or alias in self._facts.most)
         condition = re.search(r"\((.*)\)", detail)
         terms = _TERM.findall(condition.group(1)) if condition and words[0] == "SEARCH" else []
         fetch = 1.0 if "COVERING" in words or "PRIMARY" in words else LOOKUP
         if words[0] == "SCAN":  # in an index's order each row is looked up, unless the index covers
             factor = 1.0 if "USING" not in words else 0.8 if "COVERING" in words else LOOKUP
-            return size * factor, max(size * source.share, 1e-3), 0.0
+            return most * factor, max(size * source.share, 1e-3), 0.0
         if not terms:  # MIN or MAX, read off the index's end, or by looking at all
             return (2.0 if "USING" in words else size), 1.0, 0.0
         met = joined = seeks = 1.0
@@ -110,5 +123,5 @@ class _Estimate:
         once = 2.0 * size if "AUTOMATIC" in words else 0.0
         if "AUTOMATIC" in words and "PARTIAL" in words:  # it holds only the rows that the constants leave
             met *= source.share
-        visited = met * size * fetch + SEEK * min(seeks, max(1.0, size))
+        visited = min(met * size, most) * fetch + SEEK * min(seeks, max(1.0, size))
         return visited, size * source.share * joined, once

@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log10
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,6 +29,7 @@ from .rules.base import KINDS
 from .rules.unsound import UNSOUND
 
 MAX_STEPS = 5
+TRUST = 2.0  # how much a tenfold gain, as the plan's cost tells it, counts beside a tenfold chance, in ranking answers
 LEAST_WORTH = 0.01  # of a kept trajectory that its reward function pays nothing
 FEATURES = feature_names()
 _FORMAT = "sqlopt rule policy 2"
@@ -46,6 +48,7 @@ class RulePolicy:
     """The policy of this module. `weights` are in the order of its `features`; none means all zero.
 
     `l2` is the penalty on what the M-step changes in the weights; `action_cost` makes longer answers count less there.
+    Samples are drawn at `temperature`, 0.7 as in the paper of ReST-EM (arXiv 2312.06585).
     `width` bounds the beam of `ranked` and `greedy`. With `unsound` it may take techniques that are not valid too, to
     test that learning drops them.
     """
@@ -56,6 +59,7 @@ class RulePolicy:
         *,
         l2: float = 0.0003,
         action_cost: float = 0.1,
+        temperature: float = 0.7,
         width: int = 6,
         unsound: bool = False,
     ) -> None:
@@ -65,6 +69,7 @@ class RulePolicy:
             raise SqlOptError(f"weights must be {len(self.features)} numbers, not of shape {self.weights.shape}")
         self.l2 = l2
         self.action_cost = action_cost
+        self.temperature = temperature
         self.width = width
         self.unsound = unsound
 
@@ -101,8 +106,8 @@ class RulePolicy:
                     if number < MAX_STEPS:
                         after = answer.position.after(option)
                         _meet(grown, after, (*answer.taken, option), answer.chance * float(chance))
-            beam = _likeliest(grown)[: self.width]
-        return [_proposal(answer) for answer in _likeliest(ended)[:n]]
+            beam = _likeliest(grown, board)[: self.width]
+        return [_proposal(answer) for answer in _likeliest(ended, board)[:n]]
 
     def fit(self, trajectories: Sequence[Trajectory]) -> Self:
         """A policy fitted on the decisions of kept trajectories, from this one's weights.
@@ -143,7 +148,7 @@ class RulePolicy:
             weights = np.array([float(data["weights"].get(name, 0.0)) for name in names])
             if not np.isfinite(weights).all():
                 raise SqlOptError(f"{path} holds weights that are not finite numbers")
-            settings = {"l2": float(data["l2"]), "action_cost": float(data["action_cost"])}
+            settings = {name: float(data[name]) for name in ("l2", "action_cost", "temperature")}
             return cls(weights, **settings, width=int(data["width"]), unsound=unsound)
         except FileNotFoundError:
             raise SqlOptError(f"there is no policy file {path}") from None
@@ -151,7 +156,8 @@ class RulePolicy:
             raise SqlOptError(f"{path} is not a saved rule policy: {error}") from None
 
     def _settings(self) -> dict[str, Any]:
-        return {"l2": self.l2, "action_cost": self.action_cost, "width": self.width, "unsound": self.unsound}
+        names = ("l2", "action_cost", "temperature", "width", "unsound")
+        return {name: getattr(self, name) for name in names}
 
     def _origin(self, observation: Observation) -> tuple[Board, Position] | None:
         board = board_for(observation["schema"], unsound=self.unsound)
@@ -165,7 +171,8 @@ class RulePolicy:
         taken: tuple[Option, ...] = ()
         while len(taken) < MAX_STEPS:
             made = decision(board, position, self.features)
-            chosen = int(np.searchsorted(np.cumsum(shares(made.features, self.weights)), rng.random()))
+            chances = shares(made.features, self.weights / self.temperature)
+            chosen = int(np.searchsorted(np.cumsum(chances), rng.random()))
             if chosen >= len(made.options):
                 break
             taken = (*taken, made.options[chosen])
@@ -199,8 +206,13 @@ def _meet(answers: dict[str, _Answer], position: Position, taken: tuple[Option, 
         answers[script] = _Answer(known.position, known.taken, known.chance + chance)
 
 
-def _likeliest(answers: dict[str, _Answer]) -> list[_Answer]:
-    return sorted(answers.values(), key=lambda answer: (-round(answer.chance, 9), answer.position.draft.script))
+def _likeliest(answers: dict[str, _Answer], board: Board) -> list[_Answer]:
+    def rank(answer: _Answer) -> tuple[float, str]:
+        at = answer.position
+        gain = at.origin_cost - board.log_cost(at.draft, at.plan)
+        return -round(log10(max(answer.chance, 1e-300)) + TRUST * gain, 9), at.draft.script
+
+    return sorted(answers.values(), key=rank)
 
 
 def _proposal(answer: _Answer) -> Proposal:

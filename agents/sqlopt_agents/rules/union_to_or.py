@@ -69,6 +69,8 @@ def _merged(selects: list[exp.Select]) -> exp.Select:
     wheres = [conjuncts(select.args.get("where")) for select in selects]
     common = [part for part in wheres[0] if all(part in where for where in wheres[1:])]
     rests = [[part for part in where if part not in common] for where in wheres]
-    either = exp.or_(*(exp.and_(*(part.copy() for part in rest)) for rest in rests if rest), copy=False)
-    whole = [] if not all(rests) else [exp.paren(either, copy=False)]
+    whole: list[exp.Expr] = []
+    if all(rests):  # a branch that asks for no more than the common part holds all the others
+        either = exp.or_(*(exp.and_(*(part.copy() for part in rest)) for rest in rests), copy=False)
+        whole = [exp.paren(either, copy=False)]
     return with_where(selects[0].copy(), [*common, *whole])
