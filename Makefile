@@ -32,6 +32,9 @@ bench: setup
 	$(BIN)/python benchmarks/verdicts.py
 	$(BIN)/python benchmarks/generator.py --judged 20
 	$(BIN)/python -m benchmarks.mutations
+	$(BIN)/python benchmarks/learning.py --heldout 0 1 3 10 --plots docs/figures
+	$(BIN)/python benchmarks/executors.py
+	$(BIN)/python benchmarks/crowd.py
 
 clean:
 	rm -rf .venv runs data/*.db

@@ -15,6 +15,7 @@ from .policy import Policy
 from .rule_policy import RulePolicy
 
 _LANGUAGE_MODEL = "openai:"
+_LOCAL_MODEL = "local:"
 _OF_RULES = "sqlopt rule policy"  # how the formats of saved policies begin
 _OF_LANGUAGE_MODEL = "sqlopt openai policy"
 _OF_LOCAL_MODEL = "sqlopt transformers policy"
@@ -28,13 +29,17 @@ def made(name: str, options: Mapping[str, str]) -> Policy:
         return called(name, RulePolicy, options)
     if name.startswith(_LANGUAGE_MODEL):
         return _language_model(name.removeprefix(_LANGUAGE_MODEL), options)
+    if name.startswith(_LOCAL_MODEL):
+        from .transformers_policy import TransformersPolicy
+
+        return called(name, TransformersPolicy, options, name.removeprefix(_LOCAL_MODEL))
     if name.endswith(".json"):
         return _saved(Path(name), options)
     module, colon, attribute = name.partition(":")
     if not colon:
         raise SqlOptError(
             f"unknown policy {name!r}: give one of {', '.join(BASELINES)}, rules, a saved policy's .json file,"
-            f" {_LANGUAGE_MODEL}MODEL, or package.module:Class of your own"
+            f" {_LANGUAGE_MODEL}MODEL, {_LOCAL_MODEL}FOLDER, or package.module:Class of your own"
         )
     return _own(name, module, attribute, options)
 

@@ -42,7 +42,7 @@ class TrainablePolicy(Policy, Protocol):
     """A policy with an M-step."""
 
     def fit(self, trajectories: Sequence[Trajectory]) -> Self:
-        """A new policy, fitted from the *initial* one on kept trajectories; this one stays as it is."""
+        """A new policy, fitted from this one on kept trajectories; this one stays as it is."""
         ...
 
     def save(self, path: Path) -> None:

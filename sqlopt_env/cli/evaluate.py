@@ -35,7 +35,7 @@ def evaluate(
         str,
         typer.Option(
             help="identity, random, advisor, sqlglot, advisor+sqlglot, rules, a saved policy's .json file,"
-            " openai:MODEL, or package.module:Class of your own."
+            " openai:MODEL, local:FOLDER, or package.module:Class of your own."
         ),
     ],
     policy_option: Annotated[
