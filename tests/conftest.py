@@ -11,6 +11,21 @@ import pytest
 
 from sqlopt_env import Judge
 
+# Files whose tests hold limits of time, or kill processes while they work: they run one after the other, with no other
+# test beside them. `make test` runs all others on two cores first.
+ALONE = (
+    "attacks/", "workers/", "agents/test_ray.py", "cli/test_train.py", "test_chaos.py", "test_fuzz.py",
+    "test_hardship.py", "test_judge.py", "test_measures.py", "test_workers.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        place = item.path.relative_to(here).as_posix() if item.path.is_relative_to(here) else ""
+        if place.startswith(ALONE):
+            item.add_marker(pytest.mark.alone)
+
 
 @pytest.fixture(scope="session")
 def judge() -> Iterator[Judge]:
