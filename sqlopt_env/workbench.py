@@ -189,8 +189,10 @@ class Workbench:
         """What the rewrite may take after changes, where the original takes `count` steps."""
         steps = self._settings.measure == "steps"
         original = prepared.steps if steps else prepared.seconds * 1e9
+        # Where the changes give the original more to do, a right rewrite may have as many times more.
+        grown = max(1.0, count / max(1, prepared.steps))
         # Far slower than before, or as if it computed the original's answer besides.
-        amount = min(_FAR_SLOWER * usual.amount, usual.amount + original / 2)
+        amount = min(_FAR_SLOWER * grown * usual.amount, usual.amount + original * grown / 2)
         amount = max(amount, usual.amount + (_LEAST_STEPS if steps else _LEAST_NANOSECONDS))
         noticed = _NOTICED * usual.amount + (_LEAST_STEPS if steps else _LEAST_NANOSECONDS) / 5
         # More rows in the answer cost the original more steps as well.

@@ -24,7 +24,7 @@ class Config:
     iterations: int = 10
     candidates: int = 8  # sampled for each task in an E-step
     threshold: float = 1.5  # the effective speedup from which an improved candidate is a success
-    keep: int = 4  # at most so many distinct successes of a task are kept in an iteration
+    keep: int = 10  # at most so many distinct successes of a task are kept in an iteration
     validation: float = 0.25  # the share of each task's candidates that no M-step sees
     seed: int = 0
     variant: str = "rest-em"  # of the M-step, see m_steps.py

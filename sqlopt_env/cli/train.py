@@ -44,7 +44,7 @@ def train(
     seed: Annotated[int, typer.Option(help="The same seed gives the same proposals.")] = 0,
     out: Annotated[Path, typer.Option(help="The run's folder.")] = Path("runs/stage1"),
     threshold: Annotated[float, typer.Option(help="Effective speedup from which a rewrite is a success.")] = 1.5,
-    keep: Annotated[int, typer.Option(help="Distinct successes kept for each task in an iteration.")] = 4,
+    keep: Annotated[int, typer.Option(help="Distinct successes kept for each task in an iteration.")] = 10,
     validation: Annotated[
         float, typer.Option(help="Share of candidates kept back to choose the best iteration.")
     ] = 0.25,
