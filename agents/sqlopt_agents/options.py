@@ -17,11 +17,13 @@ _NOTHING = ("none", "null")
 _KINDS = {NoneType: "none", bool: "true or false", int: "a whole number", float: "a number", Path: "a path"}
 
 
-def called(name: str, make: Callable[..., Made], options: Mapping[str, str], *arguments: Any) -> Made:
+def called(
+    name: str, make: Callable[..., Made], options: Mapping[str, str], *arguments: Any, role: str = "policy"
+) -> Made:
     """`make(*arguments, **options)`, each option of a type that its parameter is declared to have.
 
-    Raises SqlOptError for an option that `make` has not, and for a text that says no value of its type; `name` says
-    whose option it is.
+    Raises SqlOptError for an option that `make` has not, and for a text that says no value of its type; `name` and
+    `role` say whose option it is.
     """
     if not options:
         return make(*arguments)
@@ -34,7 +36,7 @@ def called(name: str, make: Callable[..., Made], options: Mapping[str, str], *ar
             values[key] = text
         else:
             offer = f"its options are {', '.join(known)}" if known else "it has none"
-            raise SqlOptError(f"the policy {name} has no option {key!r}: {offer}")
+            raise SqlOptError(f"the {role} {name} has no option {key!r}: {offer}")
     return make(*arguments, **values)
 
 

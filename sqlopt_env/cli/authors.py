@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,9 +22,7 @@ from ..survey import Survey
 from ..types import Settings, SqlOptError
 
 GRAMMAR = "grammar"
-PATIENT = (
-    30.0  # seconds of the judge's timeout, so that what it finds of claimed answers does not hang on how busy we are
-)
+PATIENT = 30.0  # seconds of the judge's timeout: what it finds of claimed answers must not hang on how busy we are
 _LANGUAGE_MODEL = "openai:"
 # Options that decide what is written: a run that goes on must agree in them.
 _DECISIVE = ("queries", "answer_format", "temperature", "max_tokens", "send_seed")
@@ -41,19 +39,6 @@ class Chosen:
     agreed: dict[str, Any] = field(default_factory=dict)
     client: ChatClient | None = None
     timeout: float = PATIENT
-
-
-def parsed(options: Sequence[str]) -> dict[str, str]:
-    """`NAME=VALUE` each. Raises SqlOptError for another text, and for a name that stands there twice."""
-    found: dict[str, str] = {}
-    for option in options:
-        name, equals, value = option.partition("=")
-        if not equals or not name:
-            raise SqlOptError(f"--author-option takes NAME=VALUE, not {option!r}")
-        if name in found:
-            raise SqlOptError(f"the author's option {name} is given twice")
-        found[name] = value
-    return found
 
 
 @contextmanager
@@ -103,9 +88,9 @@ def _checked(name: str, author: Any) -> Author | BatchAuthor:
 
 def _of_author(make: Callable[..., Any], name: str, options: Mapping[str, str], *arguments: Any) -> Any:
     try:
-        return called(name, make, options, *arguments)
+        return called(name, make, options, *arguments, role="author")
     except SqlOptError as error:
-        told = str(error).replace("the policy", "the author", 1)
+        told = str(error)
         if make is ChatClient:
             told = told.replace("its options are", "its options are queries,", 1)
         raise SqlOptError(told) from None

@@ -20,7 +20,8 @@ from ..databases import DOMAINS, HELD_OUT, TRAINING, held_out_name
 from ..databases.build import file_hash
 from ..judge import Judge
 from ..types import Demands, SqlOptError, Task
-from .authors import GRAMMAR, Chosen, MakeAuthor, chosen, parsed, requests_of
+from .authors import GRAMMAR, Chosen, MakeAuthor, chosen, requests_of
+from .policy_options import parsed
 
 _DEFAULTS = Demands()
 _HELD_OUT = "the domain {} is held out: it tells what was learnt, and nothing is trained on it"
@@ -70,7 +71,7 @@ def generate(
         "sqlite": apsw.sqlite_lib_version(),
     }
     with (
-        chosen(author, parsed(author_option or []), out) as writer,
+        chosen(author, parsed(author_option or [], "author"), out) as writer,
         Judge(workers=workers, measure="steps", timeout=writer.timeout) as judge,
     ):
         for name in names:

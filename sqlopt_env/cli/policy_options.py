@@ -1,4 +1,4 @@
-"""Options of a policy as the command line takes them, and what of them a resumed run must agree with."""
+"""Options of a policy or an author as the command line takes them, and what of them a resumed run must agree with."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from ..types import SqlOptError
 _FREE = ("api_key", "base_url", "concurrency", "log", "max_cost", "prices", "retries", "timeout")
 
 
-def parsed(options: Sequence[str]) -> dict[str, str]:
+def parsed(options: Sequence[str], role: str = "policy") -> dict[str, str]:
     """`NAME=VALUE` each. Raises SqlOptError for another text, and for a name that stands there twice."""
     found: dict[str, str] = {}
     for option in options:
         name, equals, value = option.partition("=")
         if not equals or not name:
-            raise SqlOptError(f"--policy-option takes NAME=VALUE, not {option!r}")
+            raise SqlOptError(f"--{role}-option takes NAME=VALUE, not {option!r}")
         if name in found:
-            raise SqlOptError(f"the policy's option {name} is given twice")
+            raise SqlOptError(f"the {role}'s option {name} is given twice")
         found[name] = value
     return found
 

@@ -14,22 +14,12 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from sqlopt_env.trees.draft import Draft, conjuncts
+from sqlopt_env.trees.draft import Draft
 from sqlopt_env.trees.schema import Schema
-from sqlopt_env.trees.selects import (
-    compare_alike,
-    free_names,
-    has_only,
-    in_where,
-    is_plain,
-    names_of,
-    never_null,
-    replaced,
-    schema_column,
-    with_where,
-)
+from sqlopt_env.trees.selects import in_where, never_null, replaced
 
 from .base import Application
+from .single_tie import single_tie
 
 NAME = "not_exists_to_not_in"
 KIND = "join"
@@ -37,31 +27,16 @@ KIND = "join"
 
 def applications(draft: Draft, schema: Schema) -> Iterator[Application]:
     for negation in draft.query.find_all(exp.Not):
-        node = negation.this.unnest()
         outer = in_where(negation, exp.Or)
-        select = node.this if isinstance(node, exp.Exists) else None
-        if outer is None or not isinstance(select, exp.Select) or select.args.get("from_") is None:
+        tie = single_tie(negation.this.unnest(), outer, schema)
+        if tie is None or outer is None:
             continue
-        if not has_only(select, "joins", "where") or not is_plain(select):
+        filled = exp.Not(this=exp.Is(this=tie.inner.copy(), expression=exp.Null()))
+        known = never_null(tie.inner, tie.select, schema) or filled in tie.rest
+        collected = tie.collected() if known else tie.collected(filled)
+        if collected is None:
             continue
-        parts = conjuncts(select.args.get("where"))
-        bound = [part for part in parts if free_names(part) - names_of(select)]
-        if len(bound) != 1 or not isinstance(bound[0], exp.EQ):
-            continue
-        inner, column = bound[0].left, bound[0].right
-        if isinstance(column, exp.Column) and column.table in names_of(select):
-            inner, column = column, inner
-        if not compare_alike(schema_column(inner, select, schema), schema_column(column, outer, schema)):
-            continue
-        kept = [part for part in parts if part is not bound[0]]
-        filled = exp.Not(this=exp.Is(this=inner.copy(), expression=exp.Null()))
-        if not never_null(inner, select, schema) and filled not in kept:
-            kept.append(filled)
-        collected = with_where(select.copy(), kept)
-        collected.set("expressions", [inner.copy()])
-        if free_names(collected):
-            continue
-        new: exp.Expr = exp.Not(this=exp.In(this=column.copy(), query=exp.Subquery(this=collected)))
-        if not never_null(column, outer, schema):
-            new = exp.or_(exp.Is(this=column.copy(), expression=exp.Null()), new, copy=False)
-        yield Application(f"NOT EXISTS over {inner.sql(dialect='sqlite')}", replaced(draft, negation, new))
+        new: exp.Expr = exp.Not(this=exp.In(this=tie.column.copy(), query=exp.Subquery(this=collected)))
+        if not never_null(tie.column, outer, schema):
+            new = exp.or_(exp.Is(this=tie.column.copy(), expression=exp.Null()), new, copy=False)
+        yield Application(f"NOT EXISTS over {tie.inner.sql(dialect='sqlite')}", replaced(draft, negation, new))
