@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-import traceback
 from dataclasses import dataclass
 from math import isfinite
-from pathlib import Path
 from threading import Lock
 from zlib import crc32
 
@@ -18,7 +16,7 @@ from sqlopt_env.trajectory import Proposal
 from sqlopt_env.types import SqlOptError, Task
 
 from .evaluation_log import Proposed
-from .policy import GreedyPolicy, Policy, greedy_of, proposals_of
+from .policy import GreedyPolicy, Policy, failures_told, greedy_of, proposals_of
 
 GREEDY, SAMPLED = "greedy", "sampled"
 
@@ -92,20 +90,12 @@ class Examinee:
             close()
 
     def _asked(self, task: Task, observation: Observation, mode: str) -> list[Proposal]:
-        try:
+        with failures_told(f"at task {task.id}"):
             if mode == GREEDY:
                 return [greedy_of(self._policy, observation)]
             seeds = [self._examination.seed, crc32(task.id.encode("utf-8", "surrogatepass"))]
             rng = np.random.default_rng(np.random.SeedSequence(seeds))
             return proposals_of(self._policy, observation, self._examination.candidates, rng)
-        except SqlOptError:
-            raise
-        except Exception as error:
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            raise SqlOptError(
-                f"the policy failed at task {task.id}: {type(error).__name__}: {error}"
-                f" ({Path(frame.filename).name}, line {frame.lineno})"
-            ) from error
 
     def _dollars(self) -> float:
         """What was spent since it was last asked. Of several tasks at a time it is the sum that is exact."""

@@ -15,7 +15,7 @@ from sqlopt_env.trajectory import Trajectory
 from sqlopt_env.types import SqlOptError
 
 from .keeping import distinct
-from .policy import Policy, TrainablePolicy
+from .policy import Policy, TrainablePolicy, failures_told
 
 Trajectories = Sequence[Trajectory]
 
@@ -129,4 +129,10 @@ def _gain(trajectory: Trajectory) -> float:
 
 def _fitted(policy: Policy, trajectories: Trajectories) -> Policy:
     """The policy itself where nothing was kept, or where it does not learn."""
-    return policy.fit(trajectories) if trajectories and isinstance(policy, TrainablePolicy) else policy
+    if not trajectories or not isinstance(policy, TrainablePolicy):
+        return policy
+    with failures_told("in fit()"):
+        fitted: object = policy.fit(trajectories)
+    if not isinstance(fitted, Policy):
+        raise SqlOptError(f"the policy's fit() must return a policy, not {type(fitted).__name__}")
+    return fitted

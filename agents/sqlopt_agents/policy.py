@@ -6,7 +6,9 @@ threads at a time it may be asked (1, if not said).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, Self, runtime_checkable
 
@@ -53,6 +55,21 @@ class TrainablePolicy(Policy, Protocol):
     def load(cls, path: Path) -> Self:
         """The policy that `save` wrote; raises SqlOptError for another file."""
         ...
+
+
+@contextmanager
+def failures_told(doing: str) -> Iterator[None]:
+    """Makes one sentence of what a policy of somebody's own raises while it is `doing` something."""
+    try:
+        yield
+    except (SqlOptError, OSError):
+        raise
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        raise SqlOptError(
+            f"the policy failed {doing}: {type(error).__name__}: {error}"
+            f" ({Path(frame.filename).name}, line {frame.lineno})"
+        ) from error
 
 
 def proposals_of(policy: Policy, observation: Observation, n: int, rng: np.random.Generator) -> list[Proposal]:

@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log10
+from math import inf, log10
 from pathlib import Path
 from typing import Any, Self
 
@@ -67,6 +67,12 @@ class RulePolicy:
         self.weights: Vector = np.zeros(len(self.features)) if weights is None else weights
         if self.weights.shape != (len(self.features),):
             raise SqlOptError(f"weights must be {len(self.features)} numbers, not of shape {self.weights.shape}")
+        least_of = {"l2": (l2, 0.0), "action_cost": (action_cost, 0.0), "temperature": (temperature, 1e-3)}
+        for name, (value, least) in least_of.items():
+            if not least <= value < inf:
+                raise SqlOptError(f"{name} must be a number of at least {least:g}, not {value!r}")
+        if type(width) is not int or width < 1:
+            raise SqlOptError(f"width must be a whole number of at least 1, not {width!r}")
         self.l2 = l2
         self.action_cost = action_cost
         self.temperature = temperature
@@ -78,7 +84,7 @@ class RulePolicy:
         found = self._origin(observation)
         if found is None:
             return [Proposal(observation["query"])] * n
-        return [self._sample(*found, rng) for _ in range(n)]
+        return [_proposal(self._sample(*found, rng), observation) for _ in range(n)]
 
     def greedy(self, observation: Observation) -> Proposal:
         """The likeliest answer, without chance."""
@@ -107,7 +113,7 @@ class RulePolicy:
                         after = answer.position.after(option)
                         _meet(grown, after, (*answer.taken, option), answer.chance * float(chance))
             beam = _likeliest(grown, board)[: self.width]
-        return [_proposal(answer) for answer in _likeliest(ended, board)[:n]]
+        return [_proposal(answer, observation) for answer in _likeliest(ended, board)[: max(1, n)]]
 
     def fit(self, trajectories: Sequence[Trajectory]) -> Self:
         """A policy fitted on the decisions of kept trajectories, from this one's weights.
@@ -128,19 +134,19 @@ class RulePolicy:
         weights = fit(choices, self.weights, self.l2 * penalties(self.features))
         return type(self)(weights, **self._settings())
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | Path) -> None:
         """Writes one readable file: the weights by name, without those that are zero."""
         weights = {n: round(float(w), 6) for n, w in zip(self.features, self.weights, strict=True) if round(w, 6)}
-        path.write_text(json.dumps({"format": _FORMAT, **self._settings(), "weights": weights}, indent=1) + "\n")
+        Path(path).write_text(json.dumps({"format": _FORMAT, **self._settings(), "weights": weights}, indent=1) + "\n")
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: str | Path) -> Self:
         """The policy that `save` wrote. Raises SqlOptError for any other file."""
         try:
-            data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            data: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
             if data["format"] != _FORMAT:
                 raise SqlOptError(f"{path} holds {data['format']!r}, not {_FORMAT!r}: train the policy again")
-            unsound = bool(data["unsound"])
+            unsound = data["unsound"] is True
             names = feature_names((*RULES, *UNSOUND)) if unsound else FEATURES
             strange = sorted(set(data["weights"]) - set(names))
             if strange:
@@ -167,7 +173,7 @@ class RulePolicy:
         draft, plan = start
         return board, Position(draft, plan, plan, board.log_cost(draft, plan))
 
-    def _sample(self, board: Board, position: Position, rng: np.random.Generator) -> Proposal:
+    def _sample(self, board: Board, position: Position, rng: np.random.Generator) -> _Answer:
         taken: tuple[Option, ...] = ()
         while len(taken) < MAX_STEPS:
             made = decision(board, position, self.features)
@@ -177,7 +183,7 @@ class RulePolicy:
                 break
             taken = (*taken, made.options[chosen])
             position = position.after(made.options[chosen])
-        return _proposal(_Answer(position, taken, 1.0))
+        return _Answer(position, taken, 1.0)
 
     def _replay(self, trajectory: Trajectory) -> list[tuple[Vector, int]]:
         """The decisions that led to a trajectory; none where it was not made by techniques of this version."""
@@ -215,7 +221,9 @@ def _likeliest(answers: dict[str, _Answer], board: Board) -> list[_Answer]:
     return sorted(answers.values(), key=rank)
 
 
-def _proposal(answer: _Answer) -> Proposal:
+def _proposal(answer: _Answer, observation: Observation) -> Proposal:
+    if not answer.taken:
+        return Proposal(observation["query"])  # as it was written, with the names that it gives its columns
     kinds = Counter(option.kind for option in answer.taken)
     kind = max(KINDS, key=lambda name: kinds[name]) if kinds else ""
     told = "; ".join(f"{option.technique.replace('_', ' ')}: {option.target}" for option in answer.taken)

@@ -20,7 +20,7 @@ from sqlopt_env.trajectory import Trajectory, TrajectoryLog
 from sqlopt_env.types import SqlOptError
 
 from .keeping import form
-from .policy import Policy, TrainablePolicy
+from .policy import Policy, TrainablePolicy, failures_told
 
 _FORMAT = "sqlopt run 1"
 
@@ -95,7 +95,8 @@ class RunFolder:
     def save_policy(self, name: str, policy: Policy) -> None:
         """Saves a trainable policy under the name; others have nothing to save."""
         if isinstance(policy, TrainablePolicy):
-            self._replace(name, policy.save)
+            with failures_told("in save()"):
+                self._replace(name, policy.save)
 
     def _replace(self, name: str, write: Callable[[Path], None]) -> None:
         """Writes beside the file and moves it there, so that a reader and a kill meet a whole file."""

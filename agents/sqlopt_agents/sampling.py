@@ -19,7 +19,7 @@ from sqlopt_env.observation import TEXTS, observe
 from sqlopt_env.trajectory import Proposal
 from sqlopt_env.types import Evaluation, Settings, Task
 
-from .policy import Policy, proposals_of
+from .policy import Policy, failures_told, proposals_of
 
 _judges: dict[Settings, Judge] = {}  # of this process; their own workers end with it
 
@@ -107,7 +107,9 @@ def proposed(order: Order, policy: Policy, judge: Judge) -> Order:
     for ask in order.asks:
         observation = observe(brief, ask.feedback)
         rng = np.random.default_rng(np.random.SeedSequence(ask.seed))
-        asks.append(replace(ask, proposals=tuple(proposals_of(policy, observation, len(ask.candidates), rng))))
+        with failures_told(f"at task {order.task.id}"):
+            proposals = proposals_of(policy, observation, len(ask.candidates), rng)
+        asks.append(replace(ask, proposals=tuple(proposals)))
     seen = observe(brief)
     return replace(order, asks=tuple(asks), observation={name: seen[name] for name in TEXTS})
 

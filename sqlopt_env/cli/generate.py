@@ -89,6 +89,10 @@ def generate(
         found = sum(slot.query is not None for slot in slots)
         why = slots[-1].refused.most_common(1)
         most = f", mostly because they were: {why[0][0]}" if why else ""
+        if not found:
+            raise SqlOptError(
+                f"no query was found{most or ': the author gave none'}; what it wrote is in the log by {out}"
+            )
         console.print(f"{found} of {n} queries were found: at last all candidates were refused{most}", highlight=False)
     console.print(f"tasks: {out}", highlight=False)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from sqlopt_agents.policy import Proposal
+from sqlopt_agents.rule_policy import RulePolicy
 
 from sqlopt_env.chat.errors import CostReached
 
@@ -117,3 +118,29 @@ class Unasked(Coin):
     """May be asked by no thread."""
 
     concurrency = 0
+
+
+class Clumsy:
+    """Proposes what is right, but fails: `at` is propose, fit, nothing (which fit returns) or save."""
+
+    def __init__(self, at: str) -> None:
+        self.at = at
+
+    def propose(self, observation: dict[str, Any], n: int, rng: np.random.Generator) -> list[Proposal]:
+        if self.at == "propose":
+            raise KeyError("boo")
+        return [*RulePolicy().propose(observation, n - 1, rng), RulePolicy().greedy(observation)]
+
+    def fit(self, trajectories: object) -> Any:
+        if self.at == "fit":
+            raise KeyError("weights")
+        return None if self.at == "nothing" else self
+
+    def save(self, path: Path) -> None:
+        if self.at == "save":
+            raise ValueError("no room")
+        path.write_text("{}")
+
+    @classmethod
+    def load(cls, path: Path) -> Any:
+        raise NotImplementedError

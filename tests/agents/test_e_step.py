@@ -205,7 +205,7 @@ def test_what_was_proposed_before_a_policy_failed_is_not_lost(
     policy = policies.Distinct("a = 5", policies.out_of_money)
     with (
         e_step(steps_judge, tmp_path / "run", executor=executor) as (step, _),
-        pytest.raises(ValueError, match="out of money"),
+        pytest.raises(SqlOptError, match="out of money"),
     ):
         step.run(policy, 0, tasks)
     assert {record["task"]["id"] for record in logged(tmp_path / "run")} == {"t3", "t4"}
@@ -215,7 +215,7 @@ def test_what_was_proposed_before_a_policy_failed_is_not_lost(
 def test_calls_in_flight_beside_one_that_failed_are_not_lost(
     steps_judge: Judge, policies: Any, tasks: list[Task], tmp_path: Path
 ) -> None:
-    with e_step(steps_judge, tmp_path / "run") as (step, _), pytest.raises(ValueError, match="out of money"):
+    with e_step(steps_judge, tmp_path / "run") as (step, _), pytest.raises(SqlOptError, match="out of money"):
         step.run(policies.Failing(), 0, tasks)
     assert len(logged(tmp_path / "run")) == 8
 

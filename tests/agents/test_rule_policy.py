@@ -118,3 +118,49 @@ def test_the_plans_cost_estimate_knows_good_from_bad(observation: dict[str, Any]
     assert cost("SELECT MIN(amount) FROM orders") > cost(
         "SELECT MIN(amount) FROM orders", "CREATE INDEX i ON orders (amount)"
     )
+
+
+def test_what_is_left_alone_stays_as_it_was_written(observation: dict[str, Any]) -> None:
+    untouched = [p for p in RulePolicy().propose(observation, 200, np.random.default_rng(0)) if not p.techniques]
+    assert {p.text for p in untouched} == {TASK.query}
+
+
+def test_the_best_answers_differ_come_without_chance_and_are_at_least_one(observation: dict[str, Any]) -> None:
+    first, again = (RulePolicy().ranked(observation, 4) for _ in range(2))
+    assert first == again
+    assert len({proposal.text for proposal in first}) == 4
+    assert RulePolicy().greedy(observation) == first[0]
+    assert len(RulePolicy().ranked(observation, -1)) == 1
+
+
+def test_the_untrained_policys_best_answer_is_the_one_whose_plan_seems_cheapest(observation: dict[str, Any]) -> None:
+    board = board_for(observation["schema"])
+    start = board.start(TASK.query)
+    assert start is not None
+    cheapest = min(board.options(start[0]), key=lambda option: option.cost)
+    assert cheapest.cost < board.log_cost(*start)
+    best = RulePolicy().greedy(observation)
+    assert "CREATE INDEX" in best.text
+
+
+@pytest.mark.parametrize("options", [{"l2": -1.0}, {"temperature": float("nan")}, {"width": 0}, {"action_cost": -0.1}])
+def test_settings_that_make_no_sense_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(SqlOptError, match=next(iter(options))):
+        RulePolicy(**options)
+
+
+def test_a_policy_is_saved_and_loaded_by_a_path_as_text_too(tmp_path: Path) -> None:
+    RulePolicy(temperature=0.5).save(str(tmp_path / "policy.json"))
+    assert RulePolicy.load(str(tmp_path / "policy.json")).temperature == 0.5
+
+
+def test_distinct_values_of_the_schema_tell_a_selective_index_from_a_useless_one() -> None:
+    def gain(values: int) -> float:
+        figures = f"-- distinct values: id 100000, kind {values}\n-- 100,000 rows\n"
+        ddl = figures + "CREATE TABLE t (id INTEGER PRIMARY KEY, kind TEXT);"
+        board = board_for(ddl)
+        start = board.start("SELECT id FROM t WHERE kind = 'a' ORDER BY id")
+        assert start is not None
+        return board.log_cost(*start) - min(option.cost for option in board.options(start[0]))
+
+    assert gain(50_000) > gain(50) > gain(2)

@@ -53,6 +53,38 @@ def test_a_policy_that_does_not_learn_is_judged_once_and_told_so(train: Train, t
     assert [line["success_rate"] for line in load(tmp_path / "out" / "metrics.json")["iterations"]] == [0]
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            ["--policy", "own_policies:Clumsy", "--policy-option", "at=propose"],
+            ": KeyError: 'boo' (own_policies.py, line",
+        ),
+        (
+            ["--policy", "own_policies:Clumsy", "--policy-option", "at=fit"],
+            "failed in fit(): KeyError: 'weights' (own_",
+        ),
+        (
+            ["--policy", "own_policies:Clumsy", "--policy-option", "at=nothing"],
+            "fit() must return a policy, not NoneTyp",
+        ),
+        (
+            ["--policy", "own_policies:Clumsy", "--policy-option", "at=save"],
+            "failed in save(): ValueError: no room (own_",
+        ),
+        (["--policy-option", "temperature=0"], "temperature must be a number of at least 0.001, not 0.0"),
+        (["--policy-option", "width=0"], "width must be a whole number of at least 1, not 0"),
+    ],
+)
+def test_a_failing_policy_of_ones_own_is_one_sentence(
+    train: Train, tmp_path: Path, options: list[str], sentence: str
+) -> None:
+    finished = train(tmp_path / "out", *options, "--iterations", 1)
+    assert finished.code == 2
+    assert sentence in " ".join(finished.err.split())
+    assert "Traceback" not in finished.err
+
+
 def test_a_saved_policy_can_go_on_from_as_long_as_it_is_the_same(train: Train, tmp_path: Path) -> None:
     assert train(tmp_path / "first", "--iterations", 1).code == 0
     saved = tmp_path / "saved.json"
