@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,9 @@ def with_a_machine_that_goes(executor: Executor, folder: Path, end: Any) -> dict
     found["items"] = sorted(number for number, _ in done)
     found["machines"] = len({machine for _, machine in done})
     found["tried_again"] = sum((folder / str(number)).stat().st_size > 1 for number in range(ITEMS))
+    deadline = time.monotonic() + 30  # Ray notices late that a machine has gone
+    while executor.workers > 1 and time.monotonic() < deadline:
+        time.sleep(0.2)
     found["workers_left"] = executor.workers
     return found
 
