@@ -25,7 +25,7 @@ from .drafting import Board, Option, board_for
 from .features import STOP, Position, Vector, decision, feature_names, penalties
 from .logit import Choice, fit, shares
 from .rules import RULES
-from .rules.base import KINDS
+from .rules.base import INDEXING, KINDS
 from .rules.unsound import UNSOUND
 
 MAX_STEPS = 5
@@ -224,8 +224,15 @@ def _likeliest(answers: dict[str, _Answer], board: Board) -> list[_Answer]:
 def _proposal(answer: _Answer, observation: Observation) -> Proposal:
     if not answer.taken:
         return Proposal(observation["query"])  # as it was written, with the names that it gives its columns
-    kinds = Counter(option.kind for option in answer.taken)
-    kind = max(KINDS, key=lambda name: kinds[name]) if kinds else ""
     told = "; ".join(f"{option.technique.replace('_', ' ')}: {option.target}" for option in answer.taken)
     script = answer.position.draft.script
-    return Proposal(script, tuple(option.name for option in answer.taken), told, kind)
+    return Proposal(script, tuple(option.name for option in answer.taken), told, _kind(answer.taken))
+
+
+def _kind(taken: Sequence[Option]) -> str:
+    """What an answer does to its query: the kind of most of its rewriting steps, "indexing" where it has none.
+
+    Nearly every answer has an index; to count these too would call nearly every answer by one name.
+    """
+    kinds = Counter(option.kind for option in taken if option.kind != INDEXING)
+    return max(KINDS, key=lambda name: kinds[name]) if kinds else INDEXING

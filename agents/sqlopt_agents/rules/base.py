@@ -14,7 +14,8 @@ from typing import Protocol
 from sqlopt_env.trees.draft import Draft
 from sqlopt_env.trees.schema import Schema
 
-KINDS = ("indexing", "join", "projection", "limit", "redundancy")
+INDEXING = "indexing"
+KINDS = (INDEXING, "join", "projection", "limit", "redundancy")
 
 
 @dataclass(frozen=True, slots=True)
