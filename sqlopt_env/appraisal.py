@@ -26,7 +26,7 @@ from .sqlite.steps import counting_steps
 from .sqlite.timing import cpu_clock
 from .sqlite.words import words
 from .types import Answer, Appraisal, Demands, Settings, SqlOptError, Unfit
-from .workbench import DATABASES_KEPT, Place
+from .workbench import Place, is_room
 from .workers.host import Host
 
 _NOTHING = (None, 0, 0.0, "")
@@ -60,7 +60,7 @@ class Appraiser:
     def _pool(self, place: Place, indexes: tuple[str, ...], host: Host) -> IndexPool:
         key = (place.signature, indexes)
         if key not in self._pools:
-            while len(self._pools) >= DATABASES_KEPT:
+            while not is_room([signature for signature, _ in self._pools], place.signature):
                 self._pools.popitem(last=False)[1].copy.close()
             host("index", (1 + len(indexes)) * self._settings.reference_timeout)
             apsw.hard_heap_limit(0)

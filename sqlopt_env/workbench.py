@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from sys import maxsize
 from typing import NamedTuple
@@ -32,7 +32,9 @@ from .workers.limits import limit_process
 LOAD_SECONDS_PER_GIB = 60.0
 TWIN_SECONDS = 60.0
 TWIN_SEED = 0
-DATABASES_KEPT, TASKS_KEPT, ROWS_KEPT = 2, 64, 1_000_000  # rows of all prepared tasks together
+# A curriculum mixes the tasks of several databases; two are kept however large they are, more only if all are small.
+DATABASES_KEPT, SMALL_BYTES = 8, 256 * 2**20
+TASKS_KEPT, ROWS_KEPT = 64, 1_000_000  # rows of all prepared tasks together
 # A rewrite that small changes make so much slower remembers an answer, and computes it when it finds them.
 _FAR_SLOWER, _LEAST_NANOSECONDS, _LEAST_STEPS, _NOTICED = 4.0, 500_000, 2_000, 1.5
 _SIZES_HELD = 6  # memory that one database takes, in sizes of its file: copies, their indexes, its twin
@@ -85,6 +87,12 @@ class Place:
             self.twin.close()
 
 
+def is_room(kept: Collection[Signature], new: Signature) -> bool:
+    """Whether what is made of one more database may be kept beside that of these."""
+    sizes = sum(signature.size for signature in kept) + new.size
+    return len(kept) < 2 or (len(kept) < DATABASES_KEPT and sizes <= SMALL_BYTES)
+
+
 class Workbench:
     """The last databases and tasks."""
 
@@ -98,7 +106,7 @@ class Workbench:
     def place(self, signature: Signature, host: Host) -> Place:
         """The database with this signature, or what has become of it since."""
         if signature not in self._places:
-            while len(self._places) >= DATABASES_KEPT:
+            while not is_room(self._places, signature):
                 old, place = self._places.popitem(last=False)
                 place.close(self.index_sets)
                 for key in [key for key in self._tasks if key[0] == old]:
