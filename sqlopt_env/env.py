@@ -8,11 +8,13 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from .curriculum import Curriculum
 from .judge import Judge
 from .observation import Observation, feedback, observation_space, observe
 from .rendering import Scene, print_scene, scene_text
-from .reward import RewardFunction, reward_function
+from .reward import RewardFunction, is_success, reward_function
 from .spaces import SQLText
+from .task_choice import CurriculumTasks, ListedTasks
 from .tasks import TaskSource, load_tasks
 from .types import Brief, Evaluation, SqlOptError, Task
 
@@ -41,11 +43,15 @@ class SQLOptimizeEnv(gym.Env[Observation, str]):
     - `tasks`: None for the 20 seeds, "heldout", a file (JSON or JSON Lines), or a list of tasks or of
       `{"id", "database", "query"}`; a database is the name of a built-in one or the path of an SQLite file, which is
       never changed.
+    - `curriculum`: in place of `tasks`, what hands them out (see `curriculum.Curriculum` and `sqlopt_curricula`). Every
+      reset takes its next task, and every episode is recorded there once: with its reward, and as a success where one
+      of its rewrites was (`reward.is_success`). An episode that reset breaks off is recorded if it has had a step.
     - `judge`: one to share; without it the environment makes its own from `workers` and `settings` (see
       `types.Settings`), such as `measure="steps"` or `timeout=5.0`.
 
-    `reset(options={"task": id})` chooses a task; otherwise the seed does. `info` carries the evaluation, always under
-    the same keys with the same types (0.0 or "" where there is nothing to say).
+    `reset(options={"task": id})` chooses a task; otherwise the seed does. A curriculum has a seed of its own: no
+    `reset(seed=...)` rewinds it, and only what it has handed out can be chosen. `info` carries the evaluation, always
+    under the same keys with the same types (0.0 or "" where there is nothing to say).
     """
 
     metadata: dict[str, Any] = {"render_modes": ["ansi", "human"], "render_fps": 1}  # noqa: RUF012 - Gymnasium's way
@@ -54,6 +60,7 @@ class SQLOptimizeEnv(gym.Env[Observation, str]):
         self,
         tasks: TaskSource = None,
         *,
+        curriculum: Curriculum | None = None,
         reward: str | RewardFunction = "log",
         max_turns: int = 1,
         render_mode: str | None = None,
@@ -69,7 +76,9 @@ class SQLOptimizeEnv(gym.Env[Observation, str]):
             raise SqlOptError(f"judge must be a Judge, not {type(judge).__name__}; without one, one is made")
         if judge is not None and settings:
             raise SqlOptError(f"{', '.join(settings)}: give settings to the judge, or leave the judge out")
-        self.tasks = load_tasks(tasks)
+        if curriculum is not None and tasks is not None:
+            raise SqlOptError("give tasks or a curriculum, not both: a curriculum brings its own tasks")
+        self._choice = ListedTasks(load_tasks(tasks)) if curriculum is None else CurriculumTasks.sharing(curriculum)
         self.max_turns = max_turns
         self.render_mode = render_mode
         self.observation_space = observation_space()
@@ -82,14 +91,20 @@ class SQLOptimizeEnv(gym.Env[Observation, str]):
         self._foreseen: tuple[str, Evaluation] | None = None
         self._turn = 0
         self._best: float | None = None
+        self._succeeded = False
+        self._recorded = False
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
+        name = _chosen(options)
+        asked = None if name is None else self._choice.find(name)
         super().reset(seed=seed)
-        self._brief = self.judge.prepare(self._choose(_chosen(options)))
+        self._record()
+        self._brief = self.judge.prepare(asked or self._choice.draw(self.np_random))
         self._evaluation, self._foreseen = None, None
         self._turn, self._best = 0, None
+        self._succeeded = self._recorded = False
         return observe(self._brief), self._info()
 
     def step(self, action: str) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
@@ -103,6 +118,9 @@ class SQLOptimizeEnv(gym.Env[Observation, str]):
         best = worth if self._best is None else max(self._best, worth)
         reward = best - (self._best or 0.0)
         self._best = best
+        self._succeeded = self._succeeded or is_success(evaluation)
+        if self._turn >= self.max_turns:
+            self._record()
         if self.render_mode == "human":
             self.render()
         return observe(brief, feedback(evaluation)), reward, self._turn >= self.max_turns, False, self._info()
@@ -112,6 +130,16 @@ class SQLOptimizeEnv(gym.Env[Observation, str]):
         if not isinstance(worth, int | float | np.number) or worth != worth:
             raise SqlOptError(f"the reward function must return a number, not {worth!r}")
         return float(worth)
+
+    @property
+    def tasks(self) -> list[Task]:
+        """All tasks; of a curriculum, those that it has handed out, the last 10,000 at most."""
+        return self._choice.tasks
+
+    @property
+    def curriculum(self) -> Curriculum | None:
+        """The curriculum that was given: its `state()` is what a run saves."""
+        return self._choice.curriculum if isinstance(self._choice, CurriculumTasks) else None
 
     @property
     def task(self) -> Task:
@@ -141,14 +169,11 @@ class SQLOptimizeEnv(gym.Env[Observation, str]):
         if self._owns_judge:
             self.judge.close()
 
-    def _choose(self, name: str | None) -> Task:
-        if name is None:
-            return self.tasks[int(self.np_random.integers(len(self.tasks)))]
-        task = next((task for task in self.tasks if task.id == name), None)
-        if task is None:
-            known = ", ".join(task.id for task in self.tasks[:5]) + (", ..." if len(self.tasks) > 5 else "")
-            raise SqlOptError(f"there is no task {name!r}; the tasks are: {known}")
-        return task
+    def _record(self) -> None:
+        """Tells a curriculum how the episode went, once, if there was a step."""
+        if self._turn and not self._recorded:
+            self._recorded = True
+            self._choice.ended(self.task, success=self._succeeded, reward=self._best or 0.0)
 
     def _playing(self, allow_over: bool = False) -> Brief:
         if self._brief is None:

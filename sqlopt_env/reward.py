@@ -12,7 +12,15 @@ from .types import Evaluation, Outcome, Size, SizeChange, SqlOptError
 
 RewardFunction = Callable[[Evaluation], float]
 
+SUCCESS = 1.5  # the effective speedup from which an improved rewrite is called a success, unless told otherwise
+
 _CORRECT: tuple[Outcome, ...] = ("improved", "equivalent")
+
+
+def is_success(evaluation: Evaluation, threshold: float = SUCCESS) -> bool:
+    """Improved, and by at least `threshold` when the building of the indexes is charged."""
+    effective = evaluation.effective_speedup
+    return evaluation.outcome == "improved" and effective is not None and effective >= threshold
 
 
 class LogReward:

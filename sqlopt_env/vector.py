@@ -11,6 +11,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from .env import SQLOptimizeEnv
 from .judge import Judge
+from .task_choice import CurriculumTasks
 from .types import SqlOptError
 
 
@@ -20,7 +21,8 @@ class SQLOptimizeVectorEnv(SyncVectorEnv):
     Episodes restart within the step that ends them (AutoresetMode.SAME_STEP), so that no action is wasted: the last
     observation and info of an ended episode are in `infos["final_obs"]` and `infos["final_info"]`. Text observations
     are tuples of `num_envs` texts. Takes the arguments of SQLOptimizeEnv; `workers` is by default one fewer than
-    there are cores.
+    there are cores. A `curriculum` is one for all: the environments take its tasks in turn, and of two episodes that
+    end in the same step, the first environment's is recorded, and its next task drawn, before the second's.
     """
 
     def __init__(
@@ -28,13 +30,15 @@ class SQLOptimizeVectorEnv(SyncVectorEnv):
     ) -> None:
         if not isinstance(num_envs, int) or num_envs < 1:
             raise SqlOptError(f"num_envs must be a whole number of at least 1, not {num_envs!r}")
-        own = ("tasks", "reward", "max_turns", "render_mode")
+        own = ("tasks", "curriculum", "reward", "max_turns", "render_mode")
         settings = {name: value for name, value in arguments.items() if name not in own}
         if judge is not None and settings:
             raise SqlOptError(f"{', '.join(settings)}: give settings to the judge, or leave the judge out")
         self.judge = judge or Judge(workers=workers, **settings)
         self._owns_judge = judge is None
         per_env = {name: value for name, value in arguments.items() if name in own}
+        if per_env.get("curriculum") is not None:
+            per_env["curriculum"] = CurriculumTasks.sharing(per_env["curriculum"])
         self._environments = [SQLOptimizeEnv(judge=self.judge, **per_env) for _ in range(num_envs)]
         super().__init__([partial(_given, env) for env in self._environments], autoreset_mode=AutoresetMode.SAME_STEP)
 

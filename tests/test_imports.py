@@ -50,6 +50,10 @@ ALLOWED = {
     },
     "sqlopt_env.verification": {"sqlopt_env.types", "sqlopt_env.workers"},
     "sqlopt_env.chat": {"sqlopt_env.types", "sqlopt_env.jsonlines"},
+    "sqlopt_env.augmentation": {
+        "sqlopt_env.types", "sqlopt_env.sqlite", "sqlopt_env.workers", "sqlopt_env.workbench", "sqlopt_env.databases",
+        "sqlopt_env.action", "sqlopt_env.judge", "sqlopt_env.observation", "sqlopt_env.reward",
+    },
 }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sqlopt_env.reward import SUCCESS
 from sqlopt_env.trajectory import Trajectory
 from sqlopt_env.types import SqlOptError
 
@@ -23,7 +24,7 @@ class Config:
 
     iterations: int = 10
     candidates: int = 8  # sampled for each task in an E-step
-    threshold: float = 1.5  # the effective speedup from which an improved candidate is a success
+    threshold: float = SUCCESS  # the effective speedup from which an improved candidate is a success
     keep: int = 10  # at most so many distinct successes of a task are kept in an iteration
     validation: float = 0.25  # the share of each task's candidates that no M-step sees
     seed: int = 0
@@ -31,9 +32,10 @@ class Config:
     patience: int | None = None  # iterations without a better validation rate, after which the run ends
     turns: int = 1  # answers of a candidate that does not succeed; from the second on, with the judge's feedback
     executor: str = "local"  # where is judged, see executors/; changes no result but times
+    tasks: int = 20  # that a curriculum hands out for an E-step; of a list, all are taken
 
     def __post_init__(self) -> None:
-        for name, least in (("iterations", 0), ("candidates", 1), ("keep", 1), ("seed", 0), ("turns", 1)):
+        for name, least in (("iterations", 0), ("tasks", 1), ("candidates", 1), ("keep", 1), ("seed", 0), ("turns", 1)):
             value = getattr(self, name)
             if not isinstance(value, int) or value < least:
                 raise SqlOptError(f"{name} must be a whole number of at least {least}, not {value!r}")

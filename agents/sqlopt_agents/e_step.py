@@ -21,7 +21,7 @@ from typing import Any
 from sqlopt_env.fingerprint import fingerprint
 from sqlopt_env.judge import Judge
 from sqlopt_env.observation import TEXTS, feedback
-from sqlopt_env.reward import RewardFunction
+from sqlopt_env.reward import RewardFunction, is_success
 from sqlopt_env.trajectory import Proposal, Trajectory
 from sqlopt_env.types import Evaluation, Rewrite, Task
 from sqlopt_env.version import versions
@@ -272,9 +272,3 @@ class EStep:
     def _own_judge(self) -> Judge | None:
         """To judge in this process, where that is what the executor does."""
         return self._judge if self._config.executor == "serial" else None
-
-
-def is_success(evaluation: Evaluation, threshold: float) -> bool:
-    """Improved, and by at least `threshold` when the building of the indexes is charged."""
-    effective = evaluation.effective_speedup
-    return evaluation.outcome == "improved" and effective is not None and effective >= threshold

@@ -9,9 +9,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from sqlopt_env.judge import Judge
+from sqlopt_env.reward import is_success
 from sqlopt_env.types import Task
 
-from .e_step import is_success
 from .evaluation_log import EvaluationLog, Judged, Proposed
 from .examination import Examination, Examinee
 from .policy import Policy

@@ -12,6 +12,7 @@ import numpy as np
 
 from sqlopt_env.judge import Judge
 from sqlopt_env.observation import Observation, observe
+from sqlopt_env.reward import SUCCESS
 from sqlopt_env.trajectory import Proposal
 from sqlopt_env.types import SqlOptError, Task
 
@@ -32,7 +33,7 @@ class Examination:
     candidates: int = 1
     greedy: bool = False
     seed: int = 0
-    threshold: float = 1.5
+    threshold: float = SUCCESS
     thorough: bool = False
 
     def __post_init__(self) -> None:

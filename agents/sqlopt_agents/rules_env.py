@@ -13,6 +13,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from sqlopt_env.curriculum import Curriculum
 from sqlopt_env.env import SQLOptimizeEnv
 from sqlopt_env.judge import Judge
 from sqlopt_env.reward import RewardFunction
@@ -55,10 +56,11 @@ class SQLOptimizeRulesEnv(gym.Env[Vector, np.int64]):
     With action 0, or after `max_steps` actions. Episodes are never truncated.
 
     ## Arguments
-    `tasks`, `judge`, `workers` and the settings are those of SQLOptimizeEnv. `measure="steps"` makes training
-    repeatable, `answer_repeats=True` judges equal rewrites once. `reset(options={"task": id})` chooses a task.
-    `info` has the keys of SQLOptimizeEnv, where `turn` counts the steps, `script`, the rewrite as it stands,
-    `techniques`, the names of those applied, and `action_mask`.
+    `tasks`, `curriculum`, `judge`, `workers` and the settings are those of SQLOptimizeEnv. A curriculum is told of
+    an episode when its rewrite has been judged, with that rewrite's reward alone: one that is broken off before is
+    not. `measure="steps"` makes training repeatable, `answer_repeats=True` judges equal rewrites once.
+    `reset(options={"task": id})` chooses a task. `info` has the keys of SQLOptimizeEnv, where `turn` counts the
+    steps, `script`, the rewrite as it stands, `techniques`, the names of those applied, and `action_mask`.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["ansi", "human"], "render_fps": 1}  # noqa: RUF012 - Gymnasium's way
@@ -67,6 +69,7 @@ class SQLOptimizeRulesEnv(gym.Env[Vector, np.int64]):
         self,
         tasks: TaskSource = None,
         *,
+        curriculum: Curriculum | None = None,
         reward: str | RewardFunction = "log",
         max_steps: int = 5,
         action_cost: float = 0.01,
@@ -87,10 +90,10 @@ class SQLOptimizeRulesEnv(gym.Env[Vector, np.int64]):
         if "max_turns" in settings:
             raise SqlOptError("an episode has one rewrite here, of several steps: give max_steps in place of max_turns")
         self._text_env = SQLOptimizeEnv(
-            tasks, reward=reward, render_mode=render_mode, judge=judge, workers=workers, **settings
-        )
+            tasks, curriculum=curriculum, reward=reward, render_mode=render_mode, judge=judge, workers=workers,
+            **settings,
+        )  # fmt: skip
         self._text_env.render_mode = render_mode and "ansi"  # it is this environment that shows things
-        self.tasks = self._text_env.tasks
         self.judge = self._text_env.judge
         self.render_mode = render_mode
         self.max_steps = max_steps
@@ -132,6 +135,16 @@ class SQLOptimizeRulesEnv(gym.Env[Vector, np.int64]):
         mask = np.zeros(ACTIONS, dtype=np.int8)
         mask[[STOP, *self._choices]] = 1
         return mask
+
+    @property
+    def tasks(self) -> list[Task]:
+        """All tasks; of a curriculum, those that it has handed out."""
+        return self._text_env.tasks
+
+    @property
+    def curriculum(self) -> Curriculum | None:
+        """The curriculum that was given."""
+        return self._text_env.curriculum
 
     @property
     def task(self) -> Task:

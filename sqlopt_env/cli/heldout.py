@@ -23,11 +23,11 @@ from sqlopt_curricula.generator.slow_query import SlowQuery
 from ..databases import HELD_OUT
 from ..jsonlines import JsonLines, read_lines
 from ..judge import Judge
+from ..reward import SUCCESS
 from ..tasks import seed_examples
 from ..types import Evaluation, SqlOptError
 from .heldout_card import card
 
-SOLVED = 1.5  # an effective speedup, by steps
 TIMEOUT = 2.0  # seconds; the tasks themselves take far less
 _SPARE = 5  # one task in so many is made beside those that are wanted, for those that cannot be verified
 
@@ -111,7 +111,7 @@ def _solved(query: SlowQuery) -> dict[str, Any]:
     return {
         **query.to_dict(),
         "verified": reference.outcome in ("improved", "equivalent"),
-        "solvable": found.best is not None and _gain(found.best) >= SOLVED,
+        "solvable": found.best is not None and _gain(found.best) >= SUCCESS,
         "search": {"judged": found.judged, "techniques": found.techniques, "speedup": _rounded(found.best)},
         "best": None if source is None else _best(source, paid[source]),
     }

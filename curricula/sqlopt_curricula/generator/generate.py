@@ -115,7 +115,7 @@ class Generator:
 
         What earlier ones accepted must be known.
         """
-        empty = 0
+        empty, self._stopped = 0, False
         with ThreadPoolExecutor(self._threads) as threads:
             pending: deque[tuple[Slot, Future[_Found | None]]] = deque()
             numbers = iter(range(closed, count))
