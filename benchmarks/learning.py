@@ -57,7 +57,7 @@ def trained(seed: int, config: Config, judge: Judge, out: Path, console: Console
     folder = out / f"seed-{seed}"
     stage, start = Stage1(), time.perf_counter()
     with RunFolder(folder, agreed, versions(), resume=(folder / "run.json").exists()) as opened:
-        run = ReSTEM(RulePolicy(), list(stage), judge, opened, config, policy_name="rules", seeds=stage.examples)
+        run = ReSTEM(RulePolicy(), list(stage), judge, opened, config, policy_name="rules")
         result = run.run()
     if result.interrupted:
         raise KeyboardInterrupt

@@ -22,6 +22,6 @@ if __name__ == "__main__":
     out = Path("runs/example")
     stage = Stage1()
     with Judge() as judge, RunFolder(out, {"example": 1}, versions(), resume=out.exists()) as folder:
-        run = ReSTEM(RulePolicy(), list(stage), judge, folder, config, seeds=stage.examples, watcher=Printed())
+        run = ReSTEM(RulePolicy(), list(stage), judge, folder, config, watcher=Printed())
         result = run.run()
     print(f"{len(result.examples)} verified examples in {out / 'training_data.json'}")

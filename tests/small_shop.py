@@ -27,6 +27,13 @@ QUERIES = {
     "buyers": "SELECT DISTINCT u.id, u.name FROM users u JOIN orders o ON o.user_id = u.id WHERE o.amount > 985",
 }
 
+INDEXES = {
+    "either": "CREATE INDEX i ON orders (product, amount)",
+    "counts": "CREATE INDEX i ON orders (user_id)",
+    "dear": "CREATE INDEX i ON orders (amount * 2)",
+    "buyers": "CREATE INDEX i ON orders (amount)",
+}
+
 
 def small_tasks(folder: Path) -> list[Task]:
     """The tasks, on a database that is made in the folder."""

@@ -49,18 +49,16 @@ def form(trajectory: Trajectory) -> tuple[str, str]:
     return trajectory.task.id, fingerprint(trajectory.evaluation.rewrite)
 
 
-def example(trajectory: Trajectory, second: Trajectory, schema: str | None = None) -> dict[str, Any]:
-    """A line of the training data: the task, and how this answer was found, judged and measured a second time.
-
-    `schema` is the one to be told, by default what the policy saw of it.
-    """
+def example(trajectory: Trajectory, second: Trajectory) -> dict[str, Any]:
+    """A line of the training data: what the policy saw, and how its answer was judged and measured a second time."""
     task, evaluation, confirmation = trajectory.task, trajectory.evaluation, second.evaluation
     return {
         "id": task.id,
         "description": task.description,
         "database": task.database,
-        "schema": trajectory.observation["schema"] if schema is None else schema,
+        "schema": trajectory.observation["schema"],
         "slow_query": task.query,
+        "plan": trajectory.observation["plan"],
         "fast_query": trajectory.proposal.text,
         "explanation": trajectory.proposal.explanation,
         "optimization_type": trajectory.proposal.optimization_type,

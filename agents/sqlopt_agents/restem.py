@@ -10,6 +10,8 @@ After Singh et al., "Beyond Human Data" (arXiv 2312.06585), algorithm 1, for t =
 Other M-steps stand in m_steps.py. The policy that is saved in the end is that of the best iteration on a validation
 split that no M-step ever sees: candidates of the same tasks, which tell how good a policy is on these, or tasks that
 are held back. The paper stops its M-step by such a split; here the whole run may end by it (`patience`).
+
+The tasks of an iteration are always the same ones, or those that a curriculum hands out for it.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from sqlopt_env.chat.errors import CostReached
+from sqlopt_env.curriculum import Curriculum, different_tasks
 from sqlopt_env.judge import Judge
 from sqlopt_env.reward import LogReward, RewardFunction
 from sqlopt_env.trajectory import Trajectory
@@ -64,7 +67,10 @@ class Result:
 
 
 class ReSTEM:
-    """One run. `seeds` are the fields of the tasks' examples by task id; they go into the training data.
+    """One run over a list of tasks, or over a curriculum.
+
+    Of a curriculum, `config.tasks` different tasks are drawn for each iteration, and it is told in the end how every
+    candidate for them went. It must be as it was made: a run that is resumed draws and tells from the beginning.
 
     `m_step` stands in for that of the configuration's variant. With `validation_tasks` these are the validation split,
     from which nothing is kept, and all candidates of the other tasks may be fitted on. `is_unsound` says of a
@@ -74,7 +80,7 @@ class ReSTEM:
     def __init__(
         self,
         policy: Policy,
-        tasks: Sequence[Task],
+        tasks: Sequence[Task] | Curriculum,
         judge: Judge,
         folder: RunFolder,
         config: Config,
@@ -84,18 +90,18 @@ class ReSTEM:
         validation_tasks: Sequence[Task] = (),
         is_unsound: Callable[[str], bool] | None = None,
         reward: RewardFunction | None = None,
-        seeds: dict[str, dict[str, Any]] | None = None,
         watcher: Watcher | None = None,
     ) -> None:
         self._policies = [policy]  # by the iteration that they sample in
         self._m_step = m_step or m_step_of(config.variant, policy, folder.path)
-        self._tasks = [*tasks, *validation_tasks]
+        self._curriculum = tasks if isinstance(tasks, Curriculum) else None
+        self._tasks = [] if isinstance(tasks, Curriculum) else list(tasks)
+        self._validation_tasks = list(validation_tasks)
         self._held_back = {task.id for task in validation_tasks}
         self._folder = folder
         self._config = config
         self._policy_name = policy_name
         self._is_unsound = is_unsound
-        self._seeds = seeds or {}
         self._watcher = watcher or Watcher()
         self._e_step = EStep(judge, folder, config, reward or LogReward(), self._watcher, policy_name)
         self._reached = max((key[0] for key in folder.trajectories), default=0)
@@ -140,7 +146,8 @@ class ReSTEM:
 
     def _iterate(self, iteration: int) -> list[Trajectory]:
         """E-step and filter; what the M-step may see of what was kept."""
-        trajectories = self._e_step.run(self._policies[iteration], iteration, self._tasks)
+        tasks = [*self._handed_out(), *self._validation_tasks]
+        trajectories = self._e_step.run(self._policies[iteration], iteration, tasks)
         trained = [t for t in trajectories if t.task.id not in self._held_back]
         self._watcher.confirming(iteration)
         found = kept(trained, self._config.keep, self._e_step.confirm)
@@ -156,11 +163,24 @@ class ReSTEM:
         )
         self._since = time.perf_counter()
         self._metrics.append(metrics)
+        self._tell(trained)
         self._write("running")
         self._watcher.iteration_ended(metrics)
         now = [trajectory for trajectory in found if not self._is_validation(trajectory)]
         self._fitted_on += now
         return now
+
+    def _handed_out(self) -> Sequence[Task]:
+        """The tasks of the next iteration, those that are held back never among them."""
+        if self._curriculum is None:
+            return self._tasks
+        drawn = different_tasks(self._curriculum, self._config.tasks)
+        return [task for task in drawn if task.id not in self._held_back]
+
+    def _tell(self, trained: Sequence[Trajectory]) -> None:
+        if self._curriculum is not None:
+            for trajectory in trained:
+                self._curriculum.record(trajectory.task, success=trajectory.success, reward=trajectory.reward)
 
     def _is_validation(self, trajectory: Trajectory) -> bool:
         """One of a held-back task; without such, one of the last candidates of its task: they are independent samples,
@@ -180,8 +200,7 @@ class ReSTEM:
         return rates.index(max(rates)) if rates else 0
 
     def _example(self, trajectory: Trajectory) -> dict[str, Any]:
-        schema = self._seeds.get(trajectory.task.id, {}).get("schema")
-        return example(trajectory, self._e_step.confirmation(trajectory), schema)
+        return example(trajectory, self._e_step.confirmation(trajectory))
 
     def _ended(self, ending: Ending, reason: str = "") -> Result:
         self._write(ending, reason)
@@ -193,6 +212,8 @@ class ReSTEM:
         if len(self._metrics) < len(self._seconds):
             return
         self._folder.write_json("training_data.json", list(self._examples.values()))
+        if self._curriculum is not None:
+            self._folder.write_json("curriculum.json", self._curriculum.state())
         self._folder.write_json(
             "metrics.json",
             {

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_shop import QUERIES, small_tasks
+from small_shop import INDEXES, QUERIES, small_tasks
 from sqlopt_agents.config import Config
 from sqlopt_agents.m_steps import VARIANTS, m_step_of
 from sqlopt_agents.policy import Proposal
@@ -22,13 +22,6 @@ from sqlopt_agents.run_folder import RunFolder
 from sqlopt_env import Judge, SqlOptError, Task
 from sqlopt_env.chat.errors import CostReached, ServerFailed
 from sqlopt_env.trajectory import Trajectory
-
-INDEXES = {
-    "either": "CREATE INDEX i ON orders (product, amount)",
-    "counts": "CREATE INDEX i ON orders (user_id)",
-    "dear": "CREATE INDEX i ON orders (amount * 2)",
-    "buyers": "CREATE INDEX i ON orders (amount)",
-}
 
 
 class Learner:
