@@ -16,24 +16,19 @@ from sqlopt_curricula.generator.generate import GIVE_UP, Generator, Known, Slot
 from sqlopt_curricula.generator.log import GenerationLog, move_aside
 from sqlopt_curricula.generator.summary import QUANTILES, Summary, summarise
 
-from ..databases import DOMAINS, HELD_OUT, TRAINING, held_out_name
 from ..databases.build import file_hash
 from ..judge import Judge
 from ..types import Demands, SqlOptError, Task
 from .authors import GRAMMAR, Chosen, MakeAuthor, chosen, requests_of
+from .domains import ALL, DATABASE_HELP, DOMAIN_HELP, databases_of
 from .policy_options import parsed
 
 _DEFAULTS = Demands()
-_HELD_OUT = "the domain {} is held out: it tells what was learnt, and nothing is trained on it"
 
 
 def generate(
-    domain: Annotated[
-        str, typer.Option(help=f"One of {', '.join(TRAINING)}, several with commas between them, or all.")
-    ] = "all",
-    database: Annotated[
-        Path | None, typer.Option(help="An SQLite file of your own, instead of a domain. It is only read.")
-    ] = None,
+    domain: Annotated[str, typer.Option(help=DOMAIN_HELP)] = ALL,
+    database: Annotated[Path | None, typer.Option(help=DATABASE_HELP)] = None,
     n: Annotated[int, typer.Option("--n", min=1, help="How many queries, over all domains.")] = 400,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same tasks; neighbours share none.")] = 0,
     out: Annotated[Path, typer.Option(help="The file of tasks; a log is kept beside it.")] = Path("tasks.jsonl"),
@@ -55,7 +50,7 @@ def generate(
 
     The same command goes on where it was interrupted.
     """
-    names = _databases(domain, database)
+    names = databases_of(domain, database)
     demands = Demands(least_steps=least_steps, most_steps=most_steps)
     console = Console(soft_wrap=True)
     if fresh and (aside := move_aside(out)) is not None:
@@ -132,28 +127,6 @@ def _tell_spent(console: Console, writer: Chosen) -> None:
         f"{spent.requests} requests, {spent.prompt_tokens:,} tokens in and {spent.completion_tokens:,} out{cost}",
         highlight=False,
     )
-
-
-def _databases(domain: str, database: Path | None) -> list[str]:
-    if database is not None:
-        if domain != "all":
-            raise SqlOptError("choose one of --domain and --database")
-        if str(database) in DOMAINS:
-            raise SqlOptError(f"{database} is a built-in database: say --domain {database}")
-        if not database.is_file():
-            raise SqlOptError(f"there is no database file {database}")
-        if name := held_out_name(database):
-            raise SqlOptError(_HELD_OUT.format(name))
-        return [str(database.resolve())]
-    names = list(TRAINING) if domain == "all" else [name.strip() for name in domain.split(",")]
-    for name in names:
-        if name in HELD_OUT:
-            raise SqlOptError(_HELD_OUT.format(name))
-        if name not in DOMAINS:
-            raise SqlOptError(f"unknown domain {name!r}: the domains are {', '.join(TRAINING)}; all means each of them")
-        if names.count(name) > 1:
-            raise SqlOptError(f"the domain {name} is named twice")
-    return names
 
 
 def _slots(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -17,18 +19,32 @@ from sqlopt_agents.policy import Policy, make_policy
 from sqlopt_agents.restem import ReSTEM
 from sqlopt_agents.rules.unsound import UNSOUND
 from sqlopt_agents.run_folder import RunFolder
-from sqlopt_curricula import Stage1
 
+from ..curriculum import Curriculum
 from ..judge import Judge
 from ..reward import reward_function
-from ..types import SqlOptError
+from ..types import SqlOptError, Task
+from .domains import ALL, DATABASE_HELP, DOMAIN_HELP, databases_of
 from .policy_options import parsed
 from .train_report import TrainProgress, report
-from .train_setup import agreed, decisive_versions, move_aside, tasks_and_validation
+from .train_setup import agreed, decisive_versions, move_aside
+from .train_stages import STAGES, Stage, fixed_tasks, streamed
 
 
 def train(
-    stage: Annotated[int, typer.Option(help="1: techniques on the 20 seeds.")] = 1,
+    stage: Annotated[
+        str,
+        typer.Option(
+            help="1: techniques on the 20 seeds. 2: new slow queries in each iteration. combined: both, see --mix."
+            f" Others: {', '.join(STAGES[3:])}."
+        ),
+    ] = STAGES[0],
+    mix: Annotated[float, typer.Option(help="The share of stage 1 in a mix.")] = 0.3,
+    tasks_each: Annotated[
+        int, typer.Option(metavar="N", help="Tasks of an iteration, but for stage 1, which has its 20 each time.")
+    ] = 20,
+    domain: Annotated[str, typer.Option(help=f"Where new queries are written. {DOMAIN_HELP}")] = ALL,
+    database: Annotated[Path | None, typer.Option(help=DATABASE_HELP)] = None,
     policy: Annotated[
         str,
         typer.Option(
@@ -38,11 +54,16 @@ def train(
     policy_option: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of the policy; may be given again.")
     ] = None,
-    variant: Annotated[str, typer.Option(help=f"The M-step: {', '.join(VARIANTS)}.")] = VARIANTS[0],
+    variant: Annotated[
+        str | None,
+        typer.Option(help=f"The M-step: {', '.join(VARIANTS)}; by default rest-em, accumulate where tasks are new."),
+    ] = None,
     iterations: Annotated[int, typer.Option(help="M-steps; iteration 0 is the untrained policy.")] = 10,
     candidates: Annotated[int, typer.Option(help="Rewrites sampled for each task in an iteration.")] = 8,
     seed: Annotated[int, typer.Option(help="The same seed gives the same proposals.")] = 0,
-    out: Annotated[Path, typer.Option(help="The run's folder.")] = Path("runs/stage1"),
+    out: Annotated[
+        Path | None, typer.Option(help="The run's folder.", show_default="runs/stage1, or another stage's name")
+    ] = None,
     threshold: Annotated[float, typer.Option(help="Effective speedup from which a rewrite is a success.")] = 1.5,
     keep: Annotated[int, typer.Option(help="Distinct successes kept for each task in an iteration.")] = 10,
     validation: Annotated[
@@ -73,10 +94,10 @@ def train(
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew; a run in the folder is moved aside.")] = False,
 ) -> None:
     """Train a policy with ReST-EM and leave verified training examples behind."""
-    if stage != 1:
-        raise SqlOptError(f"there is no stage {stage}: stage 1 is the one that exists")
     if resume and fresh:
         raise SqlOptError("choose one of --resume and --fresh")
+    chosen = Stage(stage, mix, tasks_each, seed, databases_of(domain, database), validation_tasks, tasks)
+    out = out or Path("runs", f"stage{stage}" if stage.isdigit() else stage)
     config = Config(
         iterations=iterations,
         candidates=candidates,
@@ -84,29 +105,40 @@ def train(
         keep=keep,
         validation=validation,
         seed=seed,
-        variant=variant,
+        variant=variant or chosen.variant,
         patience=patience,
         turns=turns,
         executor=executor,
+        tasks=tasks_each,
     )
-    chosen, held_back = tasks_and_validation(tasks, validation_tasks, seed)
+    fixed, held_back = fixed_tasks(chosen)
     sys.path.append(os.getcwd())  # where a policy of one's own lies; last, so that it shadows nothing
     options = parsed([*(policy_option or []), *["unsound=true"] * unsound])
     made, paid = make_policy(policy, options), reward_function(reward)
-    m_step_of(variant, made, out)  # which says, before anything is written, what is wrong with the two
+    m_step_of(config.variant, made, out)  # which says, before anything is written, what is wrong with the two
     console = Console(soft_wrap=True)
-    if iterations and not learns(made, variant):
+    if iterations and not learns(made, config.variant):
         console.print(f"{policy} does not learn: it is judged once, in iteration 0.", markup=False, highlight=False)
         config = replace(config, iterations=0)
     with Judge(workers=workers, measure=measure, timeout=timeout) as judge:
-        must_agree = agreed(config, chosen, held_back, judge, policy, options, reward)
+        must_agree = agreed(config, chosen, fixed, held_back, judge, policy, options, reward)
         if fresh:
             move_aside(out, console)
-        with RunFolder(out, must_agree, decisive_versions(), resume=resume) as folder, TrainProgress(console) as bar:
+        with (
+            RunFolder(out, must_agree, decisive_versions(), resume=resume) as folder,
+            TrainProgress(console) as bar,
+            ExitStack() as stack,
+        ):
             _log_requests(made, folder)
-            run = ReSTEM(
+            stack.callback(_hang_up, made)
+            source: Sequence[Task] | Curriculum = fixed
+            if chosen.is_stream:
+                bar.writing()
+                source, written = streamed(chosen, out, judge.workers, stack)
+                held_back += written
+            result = ReSTEM(
                 made,
-                chosen,
+                source,
                 judge,
                 folder,
                 config,
@@ -114,13 +146,8 @@ def train(
                 validation_tasks=held_back,
                 is_unsound={rule.NAME for rule in UNSOUND}.__contains__ if _is_unsound(made) else None,
                 reward=paid,
-                seeds=Stage1().examples if tasks is None else None,
                 watcher=bar,
-            )
-            try:
-                result = run.run()
-            finally:
-                _hang_up(made)
+            ).run()
     report(console, out, result, patience)
     if result.ending == "cost":
         raise SqlOptError(result.reason)

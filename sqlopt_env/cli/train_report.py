@@ -46,6 +46,10 @@ class TrainProgress(Watcher):
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
+    def writing(self) -> None:
+        """What comes next is new tasks, and judging only after them."""
+        self._bar.update(self._task, description="iteration 0: new slow queries are written")
+
     def iteration_begins(self, iteration: int, candidates: int) -> None:
         self._successes = self._judged = 0
         self._bar.reset(self._task, total=candidates, description=f"iteration {iteration}", rate="")
@@ -64,6 +68,7 @@ class TrainProgress(Watcher):
             f" {metrics.mean_reward:6.3f}, kept {metrics.kept:3d}, {metrics.seconds:5.1f} s",
             highlight=False,
         )
+        self._bar.update(self._task, description=f"iteration {metrics.iteration}: the policy is fitted")
 
 
 def report(console: Console, out: Path, result: Result, patience: int | None) -> None:

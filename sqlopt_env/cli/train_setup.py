@@ -11,43 +11,21 @@ from typing import Any
 
 from rich.console import Console
 from sqlopt_agents.config import Config
-from sqlopt_agents.validation import check_apart, hold_back
-from sqlopt_curricula import Stage1
 
-from ..databases import held_out_name
 from ..databases.build import file_hash
 from ..judge import Judge
-from ..tasks import load_tasks
 from ..trajectory import TrajectoryLog
-from ..types import SqlOptError, Task
+from ..types import Task
 from ..version import versions
 from .policy_options import decisive
+from .train_stages import Stage
 
-_MAY_CHANGE = ("iterations", "patience", "executor")  # when a run is resumed
-
-
-def tasks_and_validation(file: Path | None, validation: str | None, seed: int) -> tuple[list[Task], list[Task]]:
-    """(tasks to train on, tasks held back), of the file or the seeds; `validation` is a share of them, or a file.
-
-    Raises SqlOptError for tasks that are none, that are in both, or that are on a held-out database.
-    """
-    chosen, held_back = load_tasks(str(file)) if file else list(Stage1()), list[Task]()
-    if validation is not None:
-        try:
-            share = float(validation)
-        except ValueError:
-            held_back = load_tasks(validation)
-            check_apart(chosen, held_back)
-        else:
-            chosen, held_back = hold_back(chosen, share, seed)
-    for task in (*chosen, *held_back):
-        if name := held_out_name(task.database):
-            raise SqlOptError(f"task {task.id} is on {name}, which is held out: nothing is trained on it")
-    return chosen, held_back
+_MAY_CHANGE = ("iterations", "patience", "executor", "tasks")  # when a run is resumed
 
 
 def agreed(
     config: Config,
+    stage: Stage,
     tasks: Sequence[Task],
     held_back: Sequence[Task],
     judge: Judge,
@@ -57,6 +35,8 @@ def agreed(
 ) -> dict[str, Any]:
     """All that decides what a run does, and must be the same when it is resumed."""
     file = Path(policy)
+    written_on = stage.databases if stage.is_stream else ()
+    databases = [*written_on, *(task.database for task in (*tasks, *held_back))]
     return {
         **{name: value for name, value in asdict(config).items() if name not in _MAY_CHANGE},
         "policy": policy,
@@ -66,7 +46,8 @@ def agreed(
         **{f"judge_{name}": value for name, value in asdict(judge.settings).items()},
         "tasks": _digest(tasks),
         "validation_tasks": _digest(held_back) if held_back else None,
-        "databases": {t.database: file_hash(judge.database_path(t.database)) for t in (*tasks, *held_back)},
+        **stage.agreed(),
+        "databases": {name: file_hash(judge.database_path(name)) for name in dict.fromkeys(databases)},
     }
 
 
