@@ -1,0 +1,21 @@
+"""Both stages' datasets in one, in a script: what `sqlopt combine` does, with a mix of one's own for a trainer."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+from sqlopt_env.cli.datasets.card import write_card
+from sqlopt_env.cli.datasets.combining import combined_of, read_stage, write_combined
+
+if __name__ == "__main__":
+    data = Path(sys.argv[1] if len(sys.argv) > 1 else "data")
+    sources, out, mix = [data / "stage1", data / "stage2"], Path("runs/combined"), 0.5
+    combined = combined_of(read_stage(sources[0]), read_stage(sources[1]), mix)
+    write_combined(combined, sources, out, "python examples/combine_stages.py")
+    write_card(out)
+    weights = Counter[str]()
+    for example in combined.examples:
+        weights[example["optimization_type"]] += example["weight"]
+    for name, weight in weights.most_common():
+        print(f"{name}: {weight / len(combined.examples):.1%} of the weight")
+    print(f"{len(combined.examples)} examples in {out / 'training_data.json'}")

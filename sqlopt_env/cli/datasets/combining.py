@@ -1,0 +1,112 @@
+"""Joins the datasets of the two stages into one, with a weight for each example that makes the mix."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...types import SqlOptError
+from ...version import versions
+from .choice import Candidate, chosen
+from .faults import malformed
+from .files import (
+    CHECKED,
+    DATA,
+    METRICS,
+    Example,
+    data_file,
+    digest,
+    read_examples,
+    read_object,
+    refuse_run,
+    shown,
+    write_json,
+)
+from .identity import form
+from .quotas import Quotas
+
+_TECHNIQUES_AS_THEY_COME = 1.0  # their quotas were kept by each stage
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """The examples of both stages, stage 1's first, each with its `stage` and its `weight`, and how many were left out:
+    those of stage 2 that stage 1 has too, and those over the quota of a type."""
+
+    examples: list[Example]
+    mix: float
+    duplicates: int
+    over_quota: int
+
+
+def combined_of(stage1: Sequence[Example], stage2: Sequence[Example], mix: float = 0.3) -> Combined:
+    """Both stages in one list of n examples: the weights of stage 1 sum up to mix * n, those of stage 2 to the rest.
+
+    So the mean weight is 1, and who samples examples by their weights, or multiplies their losses by them, learns from
+    the mix however many examples a stage has. Raises SqlOptError for a mix that is none, and for a stage without
+    examples.
+    """
+    if not 0.0 < mix < 1.0:
+        raise SqlOptError(f"the mix must be a share between 0 and 1, not {mix}")
+    seen = {form(example) for example in stage1}
+    both = [{**example, "stage": 1} for example in stage1]
+    both += [{**example, "stage": 2} for example in stage2 if form(example) not in seen]
+    quotas = Quotas(technique=_TECHNIQUES_AS_THEY_COME)
+    candidates = [Candidate(f"{e['database']}\0{e['slow_query']}", e["optimization_type"], "") for e in both]
+    places = chosen(candidates, quotas)
+    examples = reweighted([both[place] for place in places], mix)
+    return Combined(examples, mix, len(stage1) + len(stage2) - len(both), len(both) - len(examples))
+
+
+def reweighted(examples: Sequence[Example], mix: float) -> list[Example]:
+    """The examples with the weights that make the mix. Raises SqlOptError where one of the stages has none."""
+    counts = Counter(example["stage"] for example in examples)
+    if not counts[1] or not counts[2]:
+        raise SqlOptError(f"stage {2 if counts[1] else 1} has no example left, so that there is nothing to mix")
+    weights = {1: mix * len(examples) / counts[1], 2: (1 - mix) * len(examples) / counts[2]}
+    return [{**example, "weight": weights[example["stage"]]} for example in examples]
+
+
+def read_stage(place: Path) -> list[Example]:
+    """The examples of a dataset, of which none may be malformed. Raises SqlOptError."""
+    examples = read_examples(place)
+    for number, example in enumerate(examples, 1):
+        if sentence := malformed(example):
+            raise SqlOptError(f"example {number} of {place}: {sentence}; sqlopt data check says more")
+    return examples
+
+
+def write_combined(combined: Combined, sources: Sequence[Path], out: Path, command: str) -> None:
+    """Writes the dataset but for its card: the examples, and metrics.json with counts, weights, sources and runs."""
+    refuse_run(out, sources)
+    write_json(out / DATA, combined.examples)
+    stages = {
+        str(stage): {"source": shown(source), "sha256": digest(data_file(source)), **_weights(combined.examples, stage)}
+        for stage, source in enumerate(sources, 1)
+    }
+    dataset = {
+        "command": command,
+        "versions": versions(),
+        "mix": combined.mix,
+        "examples": len(combined.examples),
+        "left_out": {"in both stages": combined.duplicates, "over the quota of a type": combined.over_quota},
+        "stages": stages,
+    }
+    runs = [run for source in sources if source.is_dir() for run in read_object(source / METRICS).get("runs", [])]
+    write_json(out / METRICS, {"dataset": dataset, "runs": runs})
+    (out / CHECKED).unlink(missing_ok=True)
+
+
+def renewed(metrics: Mapping[str, Any], examples: Sequence[Example]) -> dict[str, Any]:
+    """The metrics of a combined dataset whose examples are others by now."""
+    dataset = metrics["dataset"]
+    stages = {name: {**stage, **_weights(examples, int(name))} for name, stage in dataset["stages"].items()}
+    return {**metrics, "dataset": {**dataset, "examples": len(examples), "stages": stages}}
+
+
+def _weights(examples: Sequence[Example], stage: int) -> dict[str, Any]:
+    weights = [example["weight"] for example in examples if example["stage"] == stage]
+    return {"examples": len(weights), "weight": weights[0], "sum_of_weights": sum(weights)}
