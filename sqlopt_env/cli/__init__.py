@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from ..types import SqlOptError
-from . import compare, db, evaluate, gallery, generate, heldout, rules, train, verify
+from . import augment, combine, compare, data, db, evaluate, gallery, generate, heldout, rules, train, verify
 
 app = typer.Typer(
     name="sqlopt",
@@ -17,7 +17,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(data.app, name="data")
 app.add_typer(db.app, name="db")
+app.command("combine")(combine.combine)
+app.command("augment")(augment.augment)
 app.command("compare")(compare.compare)
 app.command("evaluate")(evaluate.evaluate)
 app.command("gallery")(gallery.gallery)

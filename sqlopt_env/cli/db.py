@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..databases import DOMAINS, HELD_OUT, build, default_path
+from ..databases import DOMAINS, HELD_OUT, build, default_path, find_domain
 from ..databases.build import content_hash, is_current
 from ..judge import Judge
 from ..survey import ColumnSurvey, TableSurvey
@@ -28,7 +28,7 @@ def build_command(
     out: Annotated[Path | None, typer.Option(help="The file to write, instead of the one the judge uses.")] = None,
 ) -> None:
     """Build a database, by default the shop as data/test.db. An existing file is replaced in one step."""
-    domain = DOMAINS.get(name)
+    domain = find_domain(name)
     if domain is None:
         raise SqlOptError(f"unknown database {name!r}: the built-in ones are {', '.join(DOMAINS)}")
     path = out or default_path(name)
@@ -51,7 +51,9 @@ def list_command() -> None:
 
 @app.command("show")
 def show_command(
-    database: Annotated[str, typer.Argument(help="A built-in database, or an SQLite file. It is only read.")],
+    database: Annotated[
+        str, typer.Argument(help="A built-in database, a renamed one (shop~1), or an SQLite file. It is only read.")
+    ],
 ) -> None:
     """Show the tables of a database: rows, keys, and of every column its type, NULLs and values."""
     with Judge(workers=1) as judge:
