@@ -34,6 +34,7 @@ bench: setup
 	$(BIN)/python benchmarks/generator.py --judged 20
 	$(BIN)/python -m benchmarks.mutations
 	$(BIN)/python benchmarks/learning.py --heldout 0 1 3 10 --plots docs/figures
+	$(BIN)/python benchmarks/curriculum.py --markdown docs/curricula.md --plots docs/figures
 	$(BIN)/python benchmarks/executors.py
 	$(BIN)/python benchmarks/crowd.py
 

@@ -1,6 +1,6 @@
 """Does the curriculum help? ReST-EM of the rule policy on five of them, examined on the held-out databases.
 
-    python benchmarks/curriculum.py [--seeds 5] [--iterations 5] [--tasks 20] [--candidates 4] [--keep 2]
+    python benchmarks/curriculum.py [--seeds 5] [--iterations 3] [--tasks 20] [--candidates 4] [--keep 2]
                                     [--samples 4] [--workers 2]
                                     [--arms seeds stage2 sequential mix adaptive] [--measure steps] [--limit 40]
                                     [--out runs/curriculum] [--markdown docs/curricula.md] [--plots docs/figures]
@@ -39,7 +39,7 @@ from sqlopt_env.cli.split import spread, tasks_of
 from sqlopt_env.types import Task
 from sqlopt_env.version import versions
 
-DEFAULTS = {"seeds": 5, "iterations": 5, "tasks": 20, "candidates": 4, "keep": 2, "samples": 4, "workers": 2}
+DEFAULTS = {"seeds": 5, "iterations": 3, "tasks": 20, "candidates": 4, "keep": 2, "samples": 4, "workers": 2}
 
 
 def check_outputs(given: argparse.Namespace) -> None:

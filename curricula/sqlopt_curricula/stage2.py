@@ -116,6 +116,15 @@ class Stage2:
     def restore(self, state: Mapping[str, Any]) -> None:
         self._drawn = count_of(checked(state, self._agreed()), "drawn")
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For a copy, here or in another process: it has no file, and writes its queries again."""
+        names = ("seed", "split", "databases", "demands", "batch", "workers")
+        return {"arguments": {name: getattr(self, f"_{name}") for name in names}, "drawn": self._drawn}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        type(self).__init__(self, **state["arguments"])
+        self._drawn = state["drawn"]
+
     def _agreed(self) -> dict[str, Any]:
         databases = [name if name in TRAINING else Path(name).stem for name in self._databases]
         return {

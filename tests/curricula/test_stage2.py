@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator
 from itertools import islice
@@ -82,6 +83,14 @@ def test_a_saved_state_goes_on_where_it_was_taken(tasks: list[Task]) -> None:
         assert (query.task, query.steps > 40_000, query.speedup > 1.0) == (tasks[3], True, True)
         with pytest.raises(SqlOptError, match="has not handed out"):
             later.query("shop-01")
+
+
+def test_a_copy_goes_on_from_the_same_place(tasks: list[Task], tmp_path: Path) -> None:
+    with Stage2(**SMALL, file=tmp_path / "stage2.jsonl") as stage:
+        different_tasks(stage, 2)
+        with copy.deepcopy(stage) as later:
+            assert list(stream(later, 2)) == tasks[2:4]
+        assert list(stream(stage, 1)) == tasks[2:3]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +110,7 @@ def card(folder: Path) -> str:
             saturated=share(top),
             rewards=figures.rewards(examples),
             right="\n\n".join([f"Verdicts: {figures.verdicts(examples)}.", *candidates(runs)]),
-            checked=_checked(folder),
+            checked="\n".join([*_stages_checked(dataset.get("stages", {})), _checked(folder)]),
             limits=_LIMITS,
             fields=_FIELDS.format(more=staged),
         )
@@ -128,6 +128,17 @@ def _what(examples: Sequence[Mapping[str, Any]], dataset: Mapping[str, Any]) -> 
         f"{len(examples)} verified rewrites of slow queries, each judged to be the same query and at least 1.5 times as"
         f" fast, twice.{unique}"
     )
+
+
+def _stages_checked(stages: Mapping[str, Any]) -> Iterator[str]:
+    """A sentence for each stage of a combined dataset that had been checked before it was combined."""
+    for name, stage in stages.items():
+        if report := stage.get("check"):
+            yield (
+                f"- Stage {name}, by `{report['command']}` on {report['date']}: {report['judged']} of"
+                f" {report['examples']} examples judged again from scratch, {report['holds']} of them still hold,"
+                f" {report['dropped']} taken out."
+            )
 
 
 def _checked(folder: Path) -> str:

@@ -84,7 +84,12 @@ def write_combined(combined: Combined, sources: Sequence[Path], out: Path, comma
     refuse_run(out, sources)
     write_json(out / DATA, combined.examples)
     stages = {
-        str(stage): {"source": shown(source), "sha256": digest(data_file(source)), **_weights(combined.examples, stage)}
+        str(stage): {
+            "source": shown(source),
+            "sha256": digest(data_file(source)),
+            "check": _check_of(source),
+            **_weights(combined.examples, stage),
+        }
         for stage, source in enumerate(sources, 1)
     }
     dataset = {
@@ -105,6 +110,14 @@ def renewed(metrics: Mapping[str, Any], examples: Sequence[Example]) -> dict[str
     dataset = metrics["dataset"]
     stages = {name: {**stage, **_weights(examples, int(name))} for name, stage in dataset["stages"].items()}
     return {**metrics, "dataset": {**dataset, "examples": len(examples), "stages": stages}}
+
+
+def _check_of(source: Path) -> dict[str, Any] | None:
+    """What the last check of a stage's dataset as it is now came to; None where there was none."""
+    report = read_object(source / CHECKED) if source.is_dir() else {}
+    if not report or report["data"] != digest(data_file(source)):
+        return None
+    return {name: report[name] for name in ("command", "date", "examples", "judged", "holds", "dropped")}
 
 
 def _weights(examples: Sequence[Example], stage: int) -> dict[str, Any]:
