@@ -19,15 +19,15 @@ class Printed(Watcher):
 
 
 if __name__ == "__main__":
-    config = Config(iterations=1, tasks=10, candidates=4, variant="accumulate")
-    out = Path("runs/example2")
+    config = Config(iterations=1, tasks=6, candidates=4, variant="accumulate")
+    out, databases = Path("runs/example2"), ["content", "hr"]  # without `databases`, all five training ones
     with (
         Judge() as judge,
         RunFolder(out, {"example": 2}, versions(), resume=out.exists()) as folder,
-        Stage2(seed=0, file=out / "stage2.jsonl") as new,
-        Stage2(seed=0, split="validation") as apart,
+        Stage2(seed=0, databases=databases, file=out / "stage2.jsonl") as new,
+        Stage2(seed=0, databases=databases, split="validation") as apart,
     ):
-        held_back = different_tasks(apart, 4)  # the same in each iteration, to choose the best one by
+        held_back = different_tasks(apart, 2)  # the same in each iteration, to choose the best one by
         run = ReSTEM(RulePolicy(), new, judge, folder, config, validation_tasks=held_back, watcher=Printed())
         result = run.run()
     print(f"{len(result.examples)} verified examples in {out / 'training_data.json'}")

@@ -46,9 +46,10 @@ def test_an_example_runs(name: str, tmp_path: Path) -> None:
     assert "improved" in run(str(ROOT / "examples" / name), cwd=tmp_path)
 
 
-def test_the_training_script_runs_twice(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["train_stage1.py", "train_stage2.py"])
+def test_a_training_script_runs_twice(name: str, tmp_path: Path) -> None:
     for _ in range(2):
-        assert "verified examples" in run(str(ROOT / "examples" / "train_stage1.py"), cwd=tmp_path)
+        assert "verified examples" in run(str(ROOT / "examples" / name), cwd=tmp_path)
 
 
 def test_the_files_that_readme_names_exist() -> None:

@@ -18,7 +18,7 @@ from sqlopt_env.curriculum import Curriculum, different_tasks, stream
 from sqlopt_env.tasks import heldout_examples
 
 KINDS = ("exact", "literals", "names", "shape")
-SMALL: dict[str, Any] = {"databases": ("content", "shop"), "batch": 2, "workers": 2}
+SMALL: dict[str, Any] = {"databases": ("content", "hr"), "batch": 2, "workers": 2}
 COUNT = 10
 
 
@@ -49,7 +49,7 @@ def test_it_is_a_curriculum_and_so_is_stage_1() -> None:
 
 def test_no_query_comes_twice_and_none_is_a_seeds(tasks: list[Task]) -> None:
     assert len({task.id for task in tasks}) == COUNT
-    assert {task.database for task in tasks} == {"content", "shop"}
+    assert {task.database for task in tasks} == {"content", "hr"}
     seeds = [Task(str(number), "shop", example["slow_query"]) for number, example in enumerate(seed_examples())]
     for kind in ("exact", "literals", "names"):
         assert len(prints(tasks, kind)) == COUNT
