@@ -60,6 +60,9 @@ class Config:
 class Watcher:
     """What a run tells of its progress; the methods do nothing here."""
 
+    def choosing(self, iteration: int) -> None:
+        """A curriculum is asked for the tasks of an iteration, which may have to be written first."""
+
     def iteration_begins(self, iteration: int, candidates: int) -> None: ...
 
     def candidate_judged(self, trajectory: Trajectory) -> None: ...

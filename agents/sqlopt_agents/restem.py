@@ -146,7 +146,7 @@ class ReSTEM:
 
     def _iterate(self, iteration: int) -> list[Trajectory]:
         """E-step and filter; what the M-step may see of what was kept."""
-        tasks = [*self._handed_out(), *self._validation_tasks]
+        tasks = [*self._handed_out(iteration), *self._validation_tasks]
         trajectories = self._e_step.run(self._policies[iteration], iteration, tasks)
         trained = [t for t in trajectories if t.task.id not in self._held_back]
         self._watcher.confirming(iteration)
@@ -170,10 +170,11 @@ class ReSTEM:
         self._fitted_on += now
         return now
 
-    def _handed_out(self) -> Sequence[Task]:
-        """The tasks of the next iteration, those that are held back never among them."""
+    def _handed_out(self, iteration: int) -> Sequence[Task]:
+        """The tasks of an iteration, those that are held back never among them."""
         if self._curriculum is None:
             return self._tasks
+        self._watcher.choosing(iteration)
         drawn = different_tasks(self._curriculum, self._config.tasks)
         return [task for task in drawn if task.id not in self._held_back]
 

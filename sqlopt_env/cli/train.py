@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -26,7 +26,7 @@ from ..reward import reward_function
 from ..types import SqlOptError, Task
 from .domains import ALL, DATABASE_HELP, DOMAIN_HELP, databases_of
 from .policy_options import parsed
-from .train_report import TrainProgress, report
+from .train_report import INTERRUPTED, TrainProgress, report
 from .train_setup import agreed, decisive_versions, move_aside
 from .train_stages import STAGES, Stage, fixed_tasks, streamed
 
@@ -128,12 +128,13 @@ def train(
             RunFolder(out, must_agree, decisive_versions(), resume=resume) as folder,
             TrainProgress(console) as bar,
             ExitStack() as stack,
+            _interruptible(console),
         ):
             _log_requests(made, folder)
             stack.callback(_hang_up, made)
             source: Sequence[Task] | Curriculum = fixed
             if chosen.is_stream:
-                bar.writing()
+                bar.choosing(0)
                 source, written = streamed(chosen, out, judge.workers, stack)
                 held_back += written
             result = ReSTEM(
@@ -153,6 +154,16 @@ def train(
         raise SqlOptError(result.reason)
     if result.interrupted:
         raise typer.Exit(130)
+
+
+@contextmanager
+def _interruptible(console: Console) -> Iterator[None]:
+    """For Ctrl-C before the run begins, while tasks are written; from then on the run itself sees to it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print(INTERRUPTED, highlight=False)
+        raise typer.Exit(130) from None
 
 
 def _log_requests(policy: Policy, folder: RunFolder) -> None:

@@ -14,6 +14,7 @@ from sqlopt_agents.restem import Result
 
 from ..trajectory import Trajectory
 
+INTERRUPTED = "Interrupted: what was done is kept; go on with --resume."
 _FILES = (
     ("the kept answers as training examples", "training_data.json"),
     ("every candidate with its evaluation", "trajectories.jsonl"),
@@ -46,9 +47,8 @@ class TrainProgress(Watcher):
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def writing(self) -> None:
-        """What comes next is new tasks, and judging only after them."""
-        self._bar.update(self._task, description="iteration 0: new slow queries are written")
+    def choosing(self, iteration: int) -> None:
+        self._bar.update(self._task, description=f"iteration {iteration}: tasks are chosen, new queries written")
 
     def iteration_begins(self, iteration: int, candidates: int) -> None:
         self._successes = self._judged = 0
@@ -79,7 +79,7 @@ def report(console: Console, out: Path, result: Result, patience: int | None) ->
     if result.ending == "stalled":
         console.print(f"Ended early: no better validation rate for {patience} iterations.", highlight=False)
     if result.ending == "interrupted":
-        console.print("Interrupted: what was done is kept; go on with --resume.", highlight=False)
+        console.print(INTERRUPTED, highlight=False)
     console.print(f"{len(result.examples)} verified training examples", highlight=False)
     for what, name in _FILES:
         if (out / name).exists():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from .quotas import Quotas
 
 _GENERATED = "stage2.jsonl"  # what a run of stage 2 writes of its tasks
 _KNOWN = ("shape", "pessimisers", "difficulty")  # of a generated task
+Known = dict[tuple[str, str], dict[str, Any]]  # what is known of a task, by its database and query
 _CHECKPOINT = re.compile(r"checkpoint_(\d+)\.json")
 
 
@@ -40,12 +41,12 @@ def made_of(
     *,
     one_a_query: bool = False,
     at_least: int = 1,
-    known: Mapping[str, Mapping[str, Any]] | None = None,
+    known: Known | None = None,
 ) -> Made:
     """The largest set out of what the runs kept that keeps the quotas, each example once.
 
     With `one_a_query`, no two slow queries in it differ in nothing but their literals. `known` is what a generator
-    knows of its tasks, by their id, beside those that a run has written itself. Raises SqlOptError for a folder that
+    knows of its tasks, beside those that a run has written itself. Raises SqlOptError for a folder that
     is no run, for examples of an older version, and where the set would have fewer than `at_least` examples.
     """
     left_out: Counter[str] = Counter()
@@ -105,13 +106,13 @@ def write_made(
             shutil.copyfile(path, out / path.name)
 
 
-def known_of(file: Path) -> dict[str, dict[str, Any]]:
-    """What a file of generated tasks (JSON, or JSON Lines) says of each, by its id. Raises SqlOptError."""
+def known_of(file: Path) -> Known:
+    """What a file of generated tasks (JSON, or JSON Lines) says of each. Raises SqlOptError."""
     if not file.is_file():
         raise SqlOptError(f"there is no file {file}")
     tasks: Iterable[Any] = read_lines(file, dict, "a task") if file.suffix == ".jsonl" else read_json(file)
     try:
-        return {task["id"]: {name: task[name] for name in ("query", *_KNOWN)} for task in tasks}
+        return {(task["database"], task["query"]): {name: task[name] for name in _KNOWN} for task in tasks}
     except (KeyError, TypeError) as error:
         raise SqlOptError(f"{file} holds tasks that sqlopt generate did not write: no {error} in one of them") from None
 
@@ -125,19 +126,14 @@ def _kept(run: Path) -> Iterable[Example]:
         yield example
 
 
-def _told(example: Example, known: Mapping[str, Mapping[str, Any]]) -> Example:
+def _told(example: Example, known: Known) -> Example:
     """The example as a dataset tells it: the script alone, and the reward by LogReward whatever the run was paid by."""
     told = {
         **example,
         "fast_query": parse_action(example["fast_query"]).script,
         "reward": paid(example["effective_speedup"]),
     }
-    task = known.get(example["id"])
-    if task is None:
-        return told
-    if task["query"] != example["slow_query"]:
-        raise SqlOptError(f"the file of tasks has another query for {example['id']} than the run: give the run's own")
-    return {**told, **{name: task[name] for name in _KNOWN}}
+    return {**told, **known.get((example["database"], example["slow_query"]), {})}
 
 
 def _fit(examples: Iterable[Example], left_out: Counter[str]) -> Iterable[Example]:
