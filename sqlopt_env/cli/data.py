@@ -15,7 +15,7 @@ from rich.table import Table
 from ..judge import Judge
 from ..types import SqlOptError
 from .datasets.card import write_card
-from .datasets.checking import Check, begun, judge_places, report_of, to_judge, write_left
+from .datasets.checking import Check, begun, dropped_by, judge_places, report_of, to_judge, write_left
 from .datasets.files import CARD, CHECKED, METRICS, RUN, data_file, digest, read_object, shown, write_json
 from .datasets.judging import CheckLog
 from .datasets.making import known_of, made_of, write_made
@@ -86,12 +86,17 @@ def check(
     """Judge every example again from scratch: the same query, still faster, no duplicate, no leak, within the quotas.
 
     What is found goes to check.json and the card. Exit code 1 where anything failed. The same command goes on where it
-    was interrupted.
+    was interrupted. After a check of a whole dataset, --drop takes out what that found, without judging again.
     """
     path, console = data_file(dataset), Console(soft_wrap=True)
     if drop and path.with_name(RUN).exists():
         raise SqlOptError(f"{path} is a run's, which would write it anew: take examples out of what data make makes")
     report_file = path.with_name(CHECKED if dataset.is_dir() else f"{path.stem}.{CHECKED}")
+    if drop and (earlier := dropped_by(report_file, dataset, path)) is not None:
+        _show(console, earlier)
+        if "dataset" in read_object(dataset / METRICS):
+            write_card(dataset)
+        raise typer.Exit(1)
     found = begun(dataset)
     with Judge(workers=workers, measure=measure, timeout=timeout) as judge:
         settings = {"measure": measure, "timeout": timeout, "versions": decisive_versions()}
