@@ -35,8 +35,9 @@ def load_tasks(source: TaskSource = None) -> list[Task]:
 
     A file holds a JSON list, or an object a line where its name ends in .jsonl; a collection holds tasks or
     dictionaries. A dictionary has `database`, `query` (or `slow_query`) and mostly `id`; `description`,
-    `optimization_type` and `reference` (or `fast_query`) are optional, other keys are left alone. Raises SqlOptError
-    for anything else.
+    `optimization_type` and `reference` (or `fast_query`) are optional, other keys are left alone. Of equal queries with
+    one id, which a dataset has where it holds several answers to a task, the first is taken. Raises SqlOptError for
+    anything else.
     """
     if source is None or source == "seeds":
         items: Iterable[Any] = seed_examples()
@@ -50,15 +51,15 @@ def load_tasks(source: TaskSource = None) -> list[Task]:
         items = source
     else:
         raise SqlOptError(f"tasks must be None, a file or a list of tasks, not {type(source).__name__}")
-    tasks = [_task(item, number) for number, item in enumerate(items, 1)]
-    if not tasks:
-        raise SqlOptError("there are no tasks: the list is empty")
-    seen: set[str] = set()
-    for task in tasks:
-        if task.id in seen:
+    found: dict[str, Task] = {}
+    for number, item in enumerate(items, 1):
+        task = _task(item, number)
+        known = found.setdefault(task.id, task)
+        if (known.database, known.query) != (task.database, task.query):
             raise SqlOptError(f"two tasks have the id {task.id!r}: ids must differ")
-        seen.add(task.id)
-    return tasks
+    if not found:
+        raise SqlOptError("there are no tasks: the list is empty")
+    return list(found.values())
 
 
 def _task(item: Any, number: int) -> Task:

@@ -39,6 +39,12 @@ def test_a_file_called_seeds_needs_a_path(tmp_path: Path, monkeypatch: pytest.Mo
     assert load_tasks("./seeds") == load_tasks(Path("seeds")) == TASKS[:1]
 
 
+def test_several_answers_to_one_task_are_one_task() -> None:
+    answers = [{**ONE, "fast_query": "SELECT 1"}, TWO, {**ONE, "fast_query": "SELECT 2"}]
+    assert [task.id for task in load_tasks(answers)] == ["a", "b"]
+    assert load_tasks(answers)[0].reference == "SELECT 1"
+
+
 @pytest.mark.parametrize(
     "source",
     [[ONE, TWO], (ONE, TWO), iter([ONE, TWO]), {"x": ONE, "y": TWO}.values(), TASKS, [TASKS[0], TWO]],
@@ -127,10 +133,8 @@ def test_a_dictionary_may_be_sparse_or_have_more() -> None:
         ([{**ONE, "optimization_type": []}], "'optimization_type' must be a text"),
         ([Task("a", "shop", "")], "'query' must be a text"),
         ([Task([], "shop", QUERY)], "'id' must be a text"),  # type: ignore[arg-type]
-        ([ONE, TWO, ONE], "two tasks have the id 'a': ids must differ"),
-        ([{**ONE, "id": "task-2"}, {"database": "shop", "query": QUERY}], "two tasks have the id 'task-2'"),
-        (TASKS * 2, "two tasks have the id 'a'"),
-        ("nowhere.json", "there is no file nowhere.json"),
+        ([ONE, TWO, {**TWO, "id": "a"}], "two tasks have the id 'a': ids must differ"),
+        ([{**ONE, "id": "task-2"}, {"database": "shop", "query": "SELECT 3"}], "two tasks have the id 'task-2'"),
         (Path("nowhere.jsonl"), "there is no file nowhere.jsonl"),
         ("", "the file '.' cannot be read"),
         ("a\0b", "cannot be read: embedded null byte"),

@@ -75,7 +75,7 @@ class Adaptive:
 
     def record(self, task: Task, *, success: bool, reward: float) -> None:
         """Is passed on to the source as well; what is told of a task that has left the pool goes only there."""
-        succeeded = checked_attempt(task, success)
+        succeeded = checked_attempt(task, success, reward)
         self._source.record(task, success=success, reward=reward)
         arm = self._arms.get(task.id)
         if arm is None:

@@ -92,7 +92,7 @@ class Difficulty:
 
     def record(self, task: Task, *, success: bool, reward: float) -> None:
         """Is passed on to the source as well; a result for a task that was never handed out is left alone."""
-        succeeded = checked_attempt(task, success)
+        succeeded = checked_attempt(task, success, reward)
         level = self._handed.part_of(task)
         if level is None:
             return

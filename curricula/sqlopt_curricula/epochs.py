@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from sqlopt_env.tasks import TaskSource, load_tasks
 from sqlopt_env.types import SqlOptError, Task
 
 from .states import checked, count_of
 
 
 class Epochs:
-    """A curriculum that goes through all of `tasks` before one comes again; each epoch has an order of its own.
+    """A curriculum that goes through all of `tasks` before one comes again; each epoch has an order of its own. They
+    are whatever `load_tasks` reads.
 
     The order follows from the seed and the epoch's number, hashed together, so that neighbouring seeds have nothing in
     common. Iterated, it is the tasks in the order that they were given in.
     """
 
-    def __init__(self, tasks: Iterable[Task], seed: int = 0) -> None:
-        self._tasks = list(tasks)
-        if not self._tasks:
-            raise SqlOptError("a curriculum needs at least one task")
+    def __init__(self, tasks: TaskSource, seed: int = 0) -> None:
+        self._tasks = load_tasks(tasks)
         if type(seed) is not int or seed < 0:
             raise SqlOptError(f"seed must be a whole number of at least 0, not {seed!r}")
         self._seed = seed

@@ -51,7 +51,7 @@ class WeightedMix:
 
     def record(self, task: Task, *, success: bool, reward: float) -> None:
         """Goes to the part that handed the task out; a result for any other task is left alone."""
-        checked_attempt(task, success)
+        checked_attempt(task, success, reward)
         part = self._handed.part_of(task)
         if part is not None:
             self._parts[part].record(task, success=success, reward=reward)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -65,8 +66,10 @@ def as_curriculum(source: Curriculum | TaskSource, seed: int = 0) -> Curriculum:
     return Epochs(load_tasks(source), seed)
 
 
-def checked_attempt(task: object, success: object) -> bool:
+def checked_attempt(task: object, success: object, reward: object) -> bool:
     """Whether an attempt succeeded. Raises SqlOptError for what is no result of a task."""
+    if isinstance(reward, bool) or not isinstance(reward, int | float | np.number) or not isfinite(reward):
+        raise SqlOptError(f"a reward is a finite number, not {reward!r}")
     if not isinstance(task, Task):
         raise SqlOptError(f"a result is recorded for a Task, not for {type(task).__name__}")
     if not isinstance(success, bool | np.bool_):

@@ -65,7 +65,7 @@ class Sequential:
 
     def record(self, task: Task, *, success: bool, reward: float) -> None:
         """Goes to the part that handed the task out; a result for any other task is left alone."""
-        succeeded = checked_attempt(task, success)
+        succeeded = checked_attempt(task, success, reward)
         part = self._handed.part_of(task)
         if part is None:
             return

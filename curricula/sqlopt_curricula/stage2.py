@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
@@ -63,6 +63,9 @@ class Stage2:
             raise SqlOptError(f"batch must be a whole number of at least 1, not {batch!r}")
         if isinstance(databases, str) or not databases:
             raise SqlOptError(f"databases must be a list of names or files, not {databases!r}")
+        stems = [_stem(name) for name in databases]
+        if twice := next((stem for stem in stems if stems.count(stem) > 1), None):
+            raise SqlOptError(f"two databases are called {twice}: their queries could not be told apart")
         for name in databases:
             if held := held_out_name(name):
                 raise SqlOptError(
@@ -126,16 +129,14 @@ class Stage2:
         self._drawn = state["drawn"]
 
     def _agreed(self) -> dict[str, Any]:
-        databases = [name if name in TRAINING else Path(name).stem for name in self._databases]
         return {
-            "curriculum": "Stage2", "seed": self._seed, "split": self._split, "databases": databases,
-            "batch": self._batch,
+            "curriculum": "Stage2", "seed": self._seed, "split": self._split, "batch": self._batch,
+            "databases": [_stem(name) for name in self._databases], "demands": asdict(self._demands),
         }  # fmt: skip
 
     def _settings(self) -> dict[str, Any]:
         """What must agree for queries of a file to be taken."""
-        demands = {"least_steps": self._demands.least_steps, "most_steps": self._demands.most_steps}
-        return {**self._agreed(), **demands, "sqlite": apsw.sqlite_lib_version()}
+        return {**self._agreed(), "sqlite": apsw.sqlite_lib_version()}
 
     @property
     def _fold(self) -> Fold:
@@ -149,10 +150,15 @@ class Stage2:
         return int(np.random.SeedSequence([self._seed, 1]).generate_state(1)[0])
 
     def _take_over(self, log: GenerationLog) -> None:
-        """What the file holds becomes known; whole batches are not written again, a broken one is gone on with."""
-        for name in self._databases:
-            self._slots[name] = list(log.slots.get(name, []))
-            for slot in self._slots[name]:
+        """What the file holds becomes known; whole batches are not written again, a broken one is gone on with.
+
+        Raises SqlOptError where a line of it is missing.
+        """
+        for name, slots in log.slots.items():
+            if name not in self._slots or [slot.number for slot in slots] != list(range(len(slots))):
+                raise SqlOptError(f"{log.log} is not as it was written: lines of {name} are missing or strange")
+            self._slots[name] = list(slots)
+            for slot in slots:
                 if slot.query:
                     self._known.add(slot.query.task.query)
 
@@ -199,6 +205,10 @@ class Stage2:
 
     def _named(self, query: SlowQuery, database: str, slot: int) -> SlowQuery:
         """Under an id that no other seed or split has."""
-        name = database if database in TRAINING else Path(database).stem
         split = "" if self._split == "train" else f"{self._split}-"
-        return replace(query, task=replace(query.task, id=f"stage2-{self._seed}-{split}{name}-{slot:04d}"))
+        return replace(query, task=replace(query.task, id=f"stage2-{self._seed}-{split}{_stem(database)}-{slot:04d}"))
+
+
+def _stem(database: str) -> str:
+    """What a database is called in the ids of its tasks."""
+    return database if database in TRAINING else Path(database).stem

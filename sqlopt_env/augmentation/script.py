@@ -55,8 +55,11 @@ def _named(namer: Namer, declared: Declared, renaming: Renaming, taken: Set[str]
 def _all_known(script: tuple[Word, ...], renaming: Renaming) -> bool:
     """Whether every name gets a new one or is SQLite's own, and no text stands where a name is meant."""
     before: Word | None = None
+    types = _of_types(script)
     for place, word in enumerate(script):
         low = folded(word.text)
+        if place in types and low in renaming.names:
+            return False  # the letters of a type decide what CAST makes of a value
         if word.kind == "other":
             return False
         if word.kind in ("name", "quoted") and low not in renaming.names and not is_reserved(low):
@@ -66,6 +69,24 @@ def _all_known(script: tuple[Word, ...], renaming: Renaming) -> bool:
             return False
         before = word
     return True
+
+
+def _of_types(script: tuple[Word, ...]) -> set[int]:
+    """The places of the words that name a type: from the AS of a CAST to its end."""
+    found: set[int] = set()
+    casts: list[bool] = []  # of each open parenthesis: whether it is a CAST's
+    in_type = False
+    for place, word in enumerate(script):
+        if word.is_sign("("):
+            casts.append(place > 0 and script[place - 1].is_word("CAST"))
+        elif word.is_sign(")"):
+            in_type = in_type and not (casts and casts[-1])
+            casts = casts[:-1]
+        elif in_type:
+            found.add(place)
+        elif casts and casts[-1] and word.is_word("AS"):
+            in_type = True
+    return found
 
 
 def _is_a_name(before: Word | None, after: Word | None) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..databases import DOMAINS, HELD_OUT, TRAINING, held_out_name
+from ..databases import TRAINING, find_domain, held_out_name
 from ..types import SqlOptError
 
 ALL = "all"
-DOMAIN_HELP = f"One of {', '.join(TRAINING)}, several with commas between them, or all."
+DOMAIN_HELP = f"One of {', '.join(TRAINING)}, several with commas between them, or all; shop~1 is a renamed shop."
 DATABASE_HELP = "An SQLite file of your own, instead of a domain. It is only read."
 _HELD_OUT = "the domain {} is held out: it tells what was learnt, and nothing is trained on it"
 
@@ -18,7 +18,7 @@ def databases_of(domain: str, database: Path | None) -> list[str]:
     if database is not None:
         if domain != ALL:
             raise SqlOptError("choose one of --domain and --database")
-        if str(database) in DOMAINS:
+        if find_domain(str(database)) is not None:
             raise SqlOptError(f"{database} is a built-in database: say --domain {database}")
         if not database.is_file():
             raise SqlOptError(f"there is no database file {database}")
@@ -27,9 +27,9 @@ def databases_of(domain: str, database: Path | None) -> list[str]:
         return [str(database.resolve())]
     names = list(TRAINING) if domain == ALL else [name.strip() for name in domain.split(",")]
     for name in names:
-        if name in HELD_OUT:
-            raise SqlOptError(_HELD_OUT.format(name))
-        if name not in DOMAINS:
+        if held_out := held_out_name(name):
+            raise SqlOptError(_HELD_OUT.format(held_out))
+        if find_domain(name) is None:
             raise SqlOptError(f"unknown domain {name!r}: the domains are {', '.join(TRAINING)}; all means each of them")
         if names.count(name) > 1:
             raise SqlOptError(f"the domain {name} is named twice")

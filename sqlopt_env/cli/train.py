@@ -28,7 +28,7 @@ from .domains import ALL, DATABASE_HELP, DOMAIN_HELP, databases_of
 from .policy_options import parsed
 from .train_report import INTERRUPTED, TrainProgress, report
 from .train_setup import agreed, decisive_versions, move_aside
-from .train_stages import STAGES, Stage, fixed_tasks, streamed
+from .train_stages import EACH, MIX, STAGES, Stage, fixed_tasks, streamed
 
 
 def train(
@@ -39,10 +39,10 @@ def train(
             f" Others: {', '.join(STAGES[3:])}."
         ),
     ] = STAGES[0],
-    mix: Annotated[float, typer.Option(help="The share of stage 1 in a mix.")] = 0.3,
+    mix: Annotated[float, typer.Option(help="The share of stage 1 in a mix.")] = MIX,
     tasks_each: Annotated[
         int, typer.Option(metavar="N", help="Tasks of an iteration, but for stage 1, which has its 20 each time.")
-    ] = 20,
+    ] = EACH,
     domain: Annotated[str, typer.Option(help=f"Where new queries are written. {DOMAIN_HELP}")] = ALL,
     database: Annotated[Path | None, typer.Option(help=DATABASE_HELP)] = None,
     policy: Annotated[
@@ -90,7 +90,7 @@ def train(
     timeout: Annotated[float, typer.Option(help="Seconds that one execution may take.")] = 2.0,
     workers: Annotated[int | None, typer.Option(help="Judging processes; one fewer than cores.")] = None,
     executor: Annotated[str, typer.Option(help=f"Where is judged: {', '.join(EXECUTORS)}.")] = "local",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder, or begin it.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew; a run in the folder is moved aside.")] = False,
 ) -> None:
     """Train a policy with ReST-EM and leave verified training examples behind."""

@@ -17,6 +17,8 @@ from ..tasks import load_tasks
 from ..types import SqlOptError, Task
 
 STAGES = ("1", "2", "combined", "sequential", "adaptive", "difficulty")
+MIX, EACH = 0.3, 20  # unless told otherwise
+_MIXED = ("combined", "adaptive")
 STREAM_VALIDATION = 20  # tasks by which the best iteration is chosen where each has new ones
 _MOST = 10_000  # tasks an iteration
 
@@ -37,8 +39,12 @@ class Stage:
     def __post_init__(self) -> None:
         if self.name not in STAGES:
             raise SqlOptError(f"there is no stage {self.name}: give one of {', '.join(STAGES)}")
-        if not 0.0 < self.mix < 1.0:
-            raise SqlOptError(f"the mix is the share of stage 1, between 0 and 1, not {self.mix:g}")
+        if not 0.01 <= self.mix <= 0.99:
+            raise SqlOptError(f"the mix is the share of stage 1, between 0.01 and 0.99, not {self.mix:g}")
+        if self.mix != MIX and not self.is_mixed:
+            raise SqlOptError(f"--mix is for the stages {' and '.join(_MIXED)}: stage {self.name} has no mix")
+        if self.each != EACH and not self.is_stream:
+            raise SqlOptError("--tasks-each is for stages with new queries: stage 1 has all of its tasks each time")
         if not 1 <= self.each <= _MOST:
             raise SqlOptError(f"an iteration has 1 to {_MOST:,} tasks, not {self.each}")
         if not self.is_stream and list(self.databases) != list(TRAINING):
@@ -52,6 +58,11 @@ class Stage:
         return self.name != "1"
 
     @property
+    def is_mixed(self) -> bool:
+        """Whether a share of the tasks is stage 1's."""
+        return self.name in _MIXED
+
+    @property
     def variant(self) -> str:
         """The M-step that suits it: where each iteration has other tasks, one alone is little to learn from."""
         return "accumulate" if self.is_stream else "rest-em"
@@ -60,7 +71,7 @@ class Stage:
         """What must be the same when a run is resumed, beside the tasks that are known beforehand."""
         if not self.is_stream:
             return {"stage": self.name, "written_on": None}
-        mix = self.mix if self.name in ("combined", "adaptive") else None
+        mix = self.mix if self.is_mixed else None
         return {
             "stage": self.name, "tasks_each": self.each, "mix": mix, "validation_tasks": self.validation,
             "written_on": list(self.databases),

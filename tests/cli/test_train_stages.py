@@ -90,6 +90,8 @@ def test_the_combined_stage_has_three_seeds_in_ten_tasks(sqlopt: Callable[..., A
         (("--domain", "content"), "stage 1 has the seeds' database"),
         (("--stage", "4"), "there is no stage 4: give one of 1, 2, combined"),
         (("--stage", "combined", "--mix", "1.5"), "the mix is the share of stage 1"),
+        (("--stage", "2", "--mix", "0.5"), "--mix is for the stages combined and adaptive"),
+        (("--tasks-each", "5"), "stage 1 has all of its tasks each time"),
         (("--stage", "2", "--tasks-each", "0"), "an iteration has 1 to"),
         (("--stage", "2", "--tasks", "mine.json"), "choose one of --tasks and --stage 2"),
         (("--stage", "2", "--validation-tasks", "1.5"), "must lie between 0 and 1"),

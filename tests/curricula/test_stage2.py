@@ -16,6 +16,7 @@ from sqlopt_curricula.diversity import fingerprints
 from sqlopt_env import SqlOptError, Task, seed_examples
 from sqlopt_env.curriculum import Curriculum, different_tasks, stream
 from sqlopt_env.tasks import heldout_examples
+from sqlopt_env.types import Demands
 
 KINDS = ("exact", "literals", "names", "shape")
 SMALL: dict[str, Any] = {"databases": ("content", "hr"), "batch": 2, "workers": 2}
@@ -104,6 +105,8 @@ def test_a_state_of_another_curriculum_is_refused(state: Any) -> None:
 def test_a_damaged_state_is_refused() -> None:
     with Stage2(**SMALL) as stage, pytest.raises(SqlOptError, match="damaged: drawn"):
         stage.restore({**stage.state(), "drawn": -1})
+    with Stage2(**SMALL, demands=Demands(least_steps=100_000)) as other, pytest.raises(SqlOptError, match="demands"):
+        other.restore(stage.state())
 
 
 def test_what_was_written_is_read_back_from_its_file(tasks: list[Task], tmp_path: Path) -> None:
@@ -125,6 +128,18 @@ def _lines(path: Path) -> Iterator[str]:
         yield from file.readlines()
 
 
+def test_a_file_with_a_line_missing_or_edited_is_refused(tasks: list[Task], tmp_path: Path) -> None:
+    file = tmp_path / "stage2.jsonl"
+    with Stage2(**SMALL, file=file) as stage:
+        list(stream(stage, 4))
+    log = file.with_name("stage2.log.jsonl")
+    written = list(_lines(log))
+    for edited in ([*written[:1], *written[2:]], [line.replace('"hr"', '"shop"') for line in written[1:]]):
+        log.write_text("".join([written[0], *edited] if edited[0] != written[0] else edited))
+        with pytest.raises(SqlOptError, match="is not as it was written: lines of"):
+            Stage2(**SMALL, file=file)
+
+
 def test_a_database_that_yields_nothing_more_ends_it_in_one_sentence(database: Any) -> None:
     path = database(
         "CREATE TABLE t (a INTEGER); INSERT INTO t"
@@ -138,6 +153,8 @@ def test_a_database_that_yields_nothing_more_ends_it_in_one_sentence(database: A
     ("arguments", "reason"),
     [
         ({"databases": ("shop", "library")}, "library is held out"),
+        ({"databases": ("hr", "content", "hr")}, "two databases are called hr"),
+        ({"databases": ("hr", "own/hr.db")}, "two databases are called hr"),
         ({"databases": ()}, "databases must be a list"),
         ({"databases": "shop"}, "databases must be a list"),
         ({"seed": -1}, "seed must be"),
