@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 from sqlopt_agents.few_shot import Example
 
+from sqlopt_env import SqlOptError
 from sqlopt_env.cli.datasets.combining import read_stage
+from sqlopt_env.cli.datasets.files import write_text
 from sqlopt_env.observation import observation_to_messages
 
 
@@ -22,15 +24,21 @@ def messages(example: dict[str, str]) -> list[dict[str, str]]:
     return [*observation_to_messages(seen), answer.messages(seen["schema"])[-1]]
 
 
-if __name__ == "__main__":
-    source = Path(sys.argv[1] if len(sys.argv) > 1 else "data/combined")
-    out = Path(sys.argv[2] if len(sys.argv) > 2 else "runs/openai_format.jsonl")
+def main(source: Path, out: Path) -> None:
     rng = np.random.default_rng(0)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    lines = 0
-    with out.open("w", encoding="utf-8") as file:
-        for example in read_stage(source):
-            for _ in range(int(example.get("weight", 1.0) + rng.random())):
-                file.write(json.dumps({"messages": messages(example)}) + "\n")
-                lines += 1
-    print(f"{lines} chats in {out}")
+    lines = [
+        json.dumps({"messages": messages(example)})
+        for example in read_stage(source)
+        for _ in range(int(example.get("weight", 1.0) + rng.random()))
+    ]
+    write_text(out, "\n".join([*lines, ""]))
+    print(f"{len(lines)} chats in {out}")
+
+
+if __name__ == "__main__":
+    source, out = [*sys.argv[1:], *["data/combined", "runs/openai_format.jsonl"][len(sys.argv) - 1 :]][:2]
+    try:
+        main(Path(source), Path(out))
+    except SqlOptError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)

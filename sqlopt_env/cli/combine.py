@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from .datasets.card import write_card
 from .datasets.combining import combined_of, read_stage, write_combined
 from .datasets.files import CARD, shown
 
@@ -25,7 +24,6 @@ def combine(
     combined = combined_of(read_stage(stage1), read_stage(stage2), mix)
     command = ["sqlopt", "combine", "--stage1", shown(stage1), "--stage2", shown(stage2), "--mix", f"{mix:g}"]
     write_combined(combined, sources, out, shlex.join([*command, "--out", shown(out)]))
-    write_card(out)
     console = Console(soft_wrap=True)
     for what, count in (("in both stages", combined.duplicates), ("over the quota of a type", combined.over_quota)):
         if count:

@@ -15,16 +15,18 @@ from rich.table import Table
 from ..judge import Judge
 from ..types import SqlOptError
 from .datasets.card import write_card
-from .datasets.checking import Check, begun, dropped_by, judge_places, report_of, to_judge, write_left
+from .datasets.checking import Check, begun, judge_places, to_judge
 from .datasets.files import CARD, CHECKED, METRICS, RUN, data_file, digest, read_object, shown, write_json
 from .datasets.judging import CheckLog
 from .datasets.making import known_of, made_of, write_made
 from .datasets.quotas import Quotas
+from .datasets.reporting import dropped_by, refuse_untold, report_of, write_left
 from .train_setup import decisive_versions
 
 app = typer.Typer(help="Make datasets out of training runs, and check them.", no_args_is_help=True)
 _USUAL = Quotas()
 _MOST_SHOWN = 20  # failures
+_NOT_COMPARED = "The dataset was measured by another measure: how fast its examples are told to be is not compared."
 
 
 @app.command("make")
@@ -62,7 +64,6 @@ def make(
         words += [option, f"{value:g}"] if value != usual else []
     words += ["--one-a-query"] * one_a_query + (["--tasks", shown(tasks)] if tasks else [])
     write_made(made, runs, out, quotas, shlex.join(words), one_a_query=one_a_query)
-    write_card(out)
     console = Console(soft_wrap=True)
     for what, count in made.left_out.items():
         console.print(f"left out, {what}: {count}", markup=False, highlight=False)
@@ -98,6 +99,9 @@ def check(
             write_card(dataset)
         raise typer.Exit(1)
     found = begun(dataset)
+    refuse_untold(found, dataset)
+    if not found.can_compare(measure):
+        console.print(_NOT_COMPARED, highlight=False)
     with Judge(workers=workers, measure=measure, timeout=timeout) as judge:
         settings = {"measure": measure, "timeout": timeout, "versions": decisive_versions()}
         with CheckLog(report_file.with_name(f"{report_file.stem}.log.jsonl"), settings) as log:

@@ -8,6 +8,7 @@ Policies are trained on the TRAINING domains alone; the HELD_OUT ones tell what 
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import ModuleType
 
@@ -71,19 +72,37 @@ def database_path(name: str) -> Path:
     raise SqlOptError(f"unknown database {name!r}: it is neither a built-in one ({known}) nor an existing file")
 
 
+def builtin_name(database: str | Path) -> str | None:
+    """The built-in database that a task's database is, maybe a renamed one ("shop~1"); None for any other.
+
+    By its name, by the file where it is kept, or as a copy of such a file: of its size and with its header, in which
+    SQLite counts the changes and pages. Builds nothing, so that it knows copies only of what has been built.
+    """
+    name = str(database)
+    if _base(name) in DOMAINS:
+        return name
+    try:
+        path = Path(name).expanduser()
+        own = path.stat()
+        kept = [(known, file, file.stat()) for known, file in _kept() if file.is_file()]
+        for known, _, other in kept:
+            if os.path.samestat(own, other):
+                return known
+        for known, file, other in kept:
+            if other.st_size == own.st_size and _header(file) == _header(path):
+                return known
+    except (OSError, RuntimeError, ValueError):  # no such file; an unknown user's home, a NUL character
+        pass
+    return None
+
+
 def held_out_name(database: str | Path) -> str | None:
-    """The held-out domain that a task's database is, by its name or the file where it is kept; None for any other.
+    """The held-out domain that a task's database is, by its name, its file or a copy of that; None for any other.
 
     A renamed held-out database is held out like its base, and is called by the base's name.
     """
-    name = str(database)
-    if _base(name) in HELD_OUT:
-        return _base(name)
-    for domain in HELD_OUT:
-        path = default_path(domain)
-        if path.exists() and Path(database).exists() and path.samefile(database):
-            return domain
-    return _base_of_file(Path(database))
+    name = builtin_name(database)
+    return _base(name) if name is not None and _base(name) in HELD_OUT else None
 
 
 def _base(name: str) -> str:
@@ -92,15 +111,16 @@ def _base(name: str) -> str:
     return parts[0] if parts is not None else name
 
 
-def _base_of_file(path: Path) -> str | None:
-    """The held-out domain whose renamed database is kept in this file."""
-    try:
-        path = path.resolve()
-        base = _base(path.stem)
-        is_kept_here = path.suffix == ".db" and path.is_file() and path.parent.samefile(build_dir())
-    except (OSError, RuntimeError, ValueError):
-        return None
-    return base if base in HELD_OUT and base != path.stem and is_kept_here else None
+def _kept() -> list[tuple[str, Path]]:
+    """The built-in databases with their files, whether these are built or not, and the renamed ones that are."""
+    renamed = ((path.stem, path) for path in sorted(build_dir().glob(f"*{SEPARATOR}*.db")))
+    return [*((name, default_path(name)) for name in DOMAINS), *(each for each in renamed if _base(each[0]) in DOMAINS)]
+
+
+def _header(path: Path) -> bytes:
+    """SQLite's header, which begins every database file."""
+    with path.open("rb") as file:
+        return file.read(100)
 
 
 def default_path(name: str) -> Path:
@@ -116,6 +136,7 @@ __all__ = [
     "HELD_OUT",
     "TRAINING",
     "build",
+    "builtin_name",
     "database_path",
     "default_path",
     "find_domain",

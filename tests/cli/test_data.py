@@ -128,6 +128,7 @@ def test_one_a_query_takes_one_of_each(sqlopt: Sqlopt, run: Path, tmp_path: Path
     [
         (("--at-least", 1000), "set that keeps the quotas has"),
         (("--most-type", 0.1), "a set has at least 10 of them, and there are only"),
+        (("--most-type", 0.1), "(without quotas: --most-type 1 --most-technique 1)"),
         (("--most-type", 2), "must be above 0 and at most 1, not 2"),
         (("--tasks", "none.jsonl"), "there is no file none.jsonl"),
     ],
@@ -214,9 +215,10 @@ def planted(examples: list[Any]) -> list[Any]:
 
 
 EXPECTED = [
-    {"refuted"}, {"slower than told"}, {"not verified"}, {"duplicate"}, {"leak", "not verified"},
-    {"leak", "not verified"}, {"leak", "not verified"}, {"wrong reward"}, {"malformed"}, {"malformed"}, {"malformed"},
-    {"malformed"}, {"malformed"}, {"not verified"},
+    {"refuted"}, {"slower than told", "wrong type"}, {"not verified"}, {"duplicate"},
+    {"leak", "not verified", "id of another query"}, {"leak", "not verified", "id of another query"},
+    {"leak", "not verified", "id of another query"}, {"wrong reward"}, {"malformed"}, {"malformed"}, {"malformed"},
+    {"malformed"}, {"malformed"}, {"not verified", "id of another query"},
 ]  # fmt: skip
 
 
@@ -371,7 +373,7 @@ def test_the_scripts_do_as_the_commands(combined: Path, name: str, tmp_path: Pat
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--mix", 1), "the mix must be a share between 0 and 1, not 1"),
+        (("--mix", 1), "the mix must be a share from 0.01 to 0.99, not 1"),
         (("--stage2", "none"), "there is no folder or file none"),
         (("--stage2", "stage1"), "stage 2 has no example left"),
         (("--out", "stage1"), "is where the examples come from"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ...types import SqlOptError
 from . import figures
 from .figures import share
-from .files import CARD, CHECKED, DATA, METRICS, digest, read_examples, read_object, write_text
+from .files import CARD, CHECKED, DATA, METRICS, digest, read_examples, read_object, read_report, write_text
 from .origins import candidates, made_of_runs, measure_of, mixed, versions_told, wrapped
 
 _TEXT = """\
@@ -92,7 +93,19 @@ def write_card(folder: Path) -> None:
 
 def card(folder: Path) -> str:
     """The card as Markdown."""
-    examples, metrics = read_examples(folder), read_object(folder / METRICS)
+    report = read_report(folder / CHECKED)
+    if report and report["data"] != digest(folder / DATA):
+        report = {}
+    return card_of(folder, read_examples(folder), read_object(folder / METRICS), report)
+
+
+def card_of(
+    folder: Path,
+    examples: Sequence[Mapping[str, Any]],
+    metrics: Mapping[str, Any],
+    report: Mapping[str, Any] = MappingProxyType({}),
+) -> str:
+    """The card of a folder that holds these, or is about to; `report` is what a check of them found."""
     try:
         dataset, runs = metrics["dataset"], metrics.get("runs", [])
         combined = "mix" in dataset
@@ -110,11 +123,11 @@ def card(folder: Path) -> str:
             saturated=share(top),
             rewards=figures.rewards(examples),
             right="\n\n".join([f"Verdicts: {figures.verdicts(examples)}.", *candidates(runs)]),
-            checked="\n".join([*_stages_checked(dataset.get("stages", {})), _checked(folder)]),
+            checked="\n".join([*_stages_checked(dataset.get("stages", {})), _checked(report)]),
             limits=_LIMITS,
             fields=_FIELDS.format(more=staged),
         )
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         raise SqlOptError(
             f"the card of {folder} cannot be written: {METRICS} or {DATA} is not what this version writes ({error!r})"
         ) from None
@@ -141,10 +154,9 @@ def _stages_checked(stages: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
-def _checked(folder: Path) -> str:
-    """What `sqlopt data check` found, if it was this data that it checked."""
-    report = read_object(folder / CHECKED)
-    if not report or report["data"] != digest(folder / DATA):
+def _checked(report: Mapping[str, Any]) -> str:
+    """What `sqlopt data check` found."""
+    if not report:
         return "It has not been checked as it is now: `sqlopt data check` judges it again from scratch."
     ratios = report["speedup_now_to_then"]
     findings = ", ".join(f"{name} {count}" for name, count in report["findings"].items()) or "none"

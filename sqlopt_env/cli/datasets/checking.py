@@ -1,25 +1,25 @@
-"""The whole check of a dataset: what is wrong with it as it stands, and what the judge says of it now."""
+"""The whole check of a dataset: what is wrong with it as it stands, and what the judge says of it now.
+
+What becomes of that is in reporting.py.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from math import isfinite
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
 
 from ...judge import Judge
 from ...types import SqlOptError
-from ...version import versions
-from .combining import renewed, reweighted
-from .faults import MALFORMED, Finding, of_each, of_quota, of_weights
-from .files import METRICS, Example, digest, read_examples, read_object, write_json
-from .judging import CheckLog, Judged, judge_again
+from .combining import is_mix, reweighted
+from .faults import MALFORMED, WEIGHT, Finding, of_each, of_quota, of_weights, unweighed
+from .files import METRICS, RUN, Example, read_examples, read_object, runs_of
+from .judging import CheckLog, Judged, findings_of, judge_again, settled
 from .quotas import Quotas
 
 MOST_OF_A_TYPE = Quotas().optimization_type  # whatever the dataset was made with
@@ -31,6 +31,7 @@ class Check:
 
     examples: list[Any]
     mix: float | None  # of a combined dataset: the share of stage 1's weights
+    measures: frozenset[str]  # what its examples were measured by, as far as that is known
     found: dict[int, list[Finding]]
     of_all: list[Finding]
     judged: dict[int, list[Judged]] = field(default_factory=dict)  # each once, or a second time
@@ -44,6 +45,12 @@ class Check:
         return any(map(_is_malformed, self.found.values()))
 
     @property
+    def sound(self) -> list[Example]:
+        """The examples that have all fields, of a combined dataset those with their weights too."""
+        without = {place for place, own in self.found.items() if any(f.kind in (MALFORMED, WEIGHT) for f in own)}
+        return [example for place, example in enumerate(self.examples) if place not in without]
+
+    @property
     def counts(self) -> dict[str, int]:
         """Findings by their kind."""
         every = [*self.of_all, *(finding for own in self.found.values() for finding in own)]
@@ -52,8 +59,13 @@ class Check:
     @property
     def ratios(self) -> list[float]:
         """Effective speedup now to then, of what was measured and is still the same query."""
-        last = ((self.examples[place]["effective_speedup"], judged[-1]) for place, judged in self.judged.items())
+        last = ((self.examples[place]["effective_speedup"], settled(judged)) for place, judged in self.judged.items())
         return [ratio for then, now in last if (ratio := (now.effective_speedup or 0.0) / then) and isfinite(ratio)]
+
+    def can_compare(self, measure: str) -> bool:
+        """Whether speedups by this measure can be held against those that the examples tell, as far as that is known:
+        steps and times are different things."""
+        return all((own == "steps") == (measure == "steps") for own in self.measures)
 
     def left(self) -> list[Example]:
         """The examples without those that failed; of a combined dataset, weighed anew. Raises SqlOptError for none."""
@@ -73,12 +85,17 @@ def begun(place: Path) -> Check:
     if not isinstance(dataset, dict):
         raise SqlOptError(f"{place / METRICS} is not what sqlopt data make or sqlopt combine wrote")
     mix = dataset.get("mix")
-    if mix is not None and not (isinstance(mix, float) and 0.0 < mix < 1.0):
+    if mix is not None and not (isinstance(mix, float) and is_mix(mix)):
         raise SqlOptError(f"{place / METRICS} tells a mix that is none: {mix!r}")
     found = of_each(examples, one_a_query=dataset.get("one_a_query") is True)
     whole = [example for number, example in enumerate(examples) if not _is_malformed(found.get(number, []))]
-    of_all = of_quota(whole, _quotas(dataset)) + ([] if mix is None else of_weights(whole, mix))
-    return Check(examples, mix, found, of_all)
+    of_all = of_quota(whole, _quotas(dataset))
+    if mix is not None:
+        for number, example in enumerate(examples):
+            if isinstance(example, dict) and unweighed(example):
+                found.setdefault(number, []).append(Finding(WEIGHT, "it has no stage or no weight"))
+        of_all += of_weights([example for example in whole if not unweighed(example)], mix)
+    return Check(examples, mix, _measures(place), found, of_all)
 
 
 def to_judge(check: Check, sample: int | None, seed: int) -> list[int]:
@@ -94,67 +111,27 @@ def judge_places(
     check: Check, places: Sequence[int], judge: Judge, log: CheckLog, told: Callable[[], None] = lambda: None
 ) -> None:
     """Judges these examples again and adds what is found to the check."""
-    answers = judge_again([check.examples[place] for place in places], judge, log, told)
-    for place, judged in zip(places, answers, strict=True):
+    examples = [check.examples[place] for place in places]
+    comparable = check.can_compare(judge.settings.measure)
+    fastest = [_fastest_told(example) if comparable else None for example in examples]
+    answers = judge_again(examples, fastest, judge, log, told)
+    for place, most, judged in zip(places, fastest, answers, strict=True):
         check.judged[place] = judged
-        finding = judged[-1].finding
-        if finding is not None:
-            check.found.setdefault(place, []).append(finding)
+        if findings := findings_of(judged, most):
+            check.found.setdefault(place, []).extend(findings)
 
 
-def report_of(check: Check, command: str, settings: Mapping[str, Any], *, dropped: bool) -> dict[str, Any]:
-    """What check.json holds: the command, when and by what versions, and all that was found."""
-    ratios = check.ratios
-    return {
-        "command": command,
-        "date": datetime.now(UTC).date().isoformat(),
-        "versions": versions(),
-        "settings": dict(settings),
-        "examples": len(check.examples),
-        "judged": len(check.judged),
-        "holds": sum(judged[-1].holds for judged in check.judged.values()),
-        "only_at_the_second_measurement": sum(len(judged) > 1 and judged[-1].holds for judged in check.judged.values()),
-        "findings": check.counts,
-        "speedup_now_to_then": None
-        if not ratios
-        else {
-            "median": round(median(ratios), 4),
-            "5 %": round(float(np.quantile(ratios, 0.05)), 4),
-            "95 %": round(float(np.quantile(ratios, 0.95)), 4),
-        },
-        "failed": [
-            {"place": place + 1, "id": _id(check.examples[place]), "finding": finding.kind, "reason": finding.reason}
-            for place, findings in sorted(check.found.items())
-            for finding in findings
-        ],
-        "of_all": [{"finding": finding.kind, "reason": finding.reason} for finding in check.of_all],
-        "dropped": len(check.found) if dropped else 0,
-    }
+def _fastest_told(example: Example) -> float:
+    return max(float(figures["effective_speedup"]) for figures in (example, example["confirmation"]))
 
 
-def dropped_by(report_file: Path, place: Path, path: Path) -> dict[str, Any] | None:
-    """Takes out what an earlier check of all of this very data found, without judging anything again.
-
-    The report, which tells so now; None where there is no such check, or nothing failed in it.
-    """
-    report = read_object(report_file)
-    if not report.get("failed") or report["settings"]["sample"] is not None or report["data"] != digest(path):
-        return None
-    check = begun(place)
-    for failure in report["failed"]:
-        check.found.setdefault(failure["place"] - 1, []).append(Finding(failure["finding"], failure["reason"]))
-    write_left(path, check.left())
-    told = {**report, "dropped": len(check.found), "data": digest(path)}
-    write_json(report_file, told)
-    return told
-
-
-def write_left(path: Path, left: Sequence[Example]) -> None:
-    """Writes the examples that are left over the dataset's file, and what a combined one tells of its weights."""
-    write_json(path, left)
-    metrics = read_object(path.with_name(METRICS))
-    if "mix" in metrics.get("dataset", {}):
-        write_json(path.with_name(METRICS), renewed(metrics, left))
+def _measures(place: Path) -> frozenset[str]:
+    """By which the examples of a run's or a dataset's folder were measured; none for a file."""
+    if not place.is_dir():
+        return frozenset()
+    configs = [read_object(place / RUN).get("config"), *(run.get("run") for run in runs_of(place))]
+    found = (config.get("judge_measure") for config in configs if isinstance(config, dict))
+    return frozenset(measure for measure in found if isinstance(measure, str))
 
 
 def _quotas(dataset: Mapping[str, Any]) -> Quotas:
@@ -166,7 +143,3 @@ def _quotas(dataset: Mapping[str, Any]) -> Quotas:
 
 def _is_malformed(findings: Sequence[Finding]) -> bool:
     return any(finding.kind == MALFORMED for finding in findings)
-
-
-def _id(example: Any) -> str:
-    return str(example.get("id", "")) if isinstance(example, dict) else ""

@@ -10,9 +10,11 @@ from typing import Any
 
 from ...types import SqlOptError
 from ...version import versions
+from .card import card_of
 from .choice import Candidate, chosen
-from .faults import malformed
+from .fields import malformed
 from .files import (
+    CARD,
     CHECKED,
     DATA,
     METRICS,
@@ -20,14 +22,17 @@ from .files import (
     data_file,
     digest,
     read_examples,
-    read_object,
+    read_report,
     refuse_run,
+    runs_of,
     shown,
     write_json,
+    write_text,
 )
 from .identity import form
 from .quotas import Quotas
 
+_LEAST_MIX = 0.01
 _TECHNIQUES_AS_THEY_COME = 1.0  # their quotas were kept by each stage
 
 
@@ -49,8 +54,8 @@ def combined_of(stage1: Sequence[Example], stage2: Sequence[Example], mix: float
     the mix however many examples a stage has. Raises SqlOptError for a mix that is none, and for a stage without
     examples.
     """
-    if not 0.0 < mix < 1.0:
-        raise SqlOptError(f"the mix must be a share between 0 and 1, not {mix}")
+    if not is_mix(mix):
+        raise SqlOptError(f"the mix must be a share from {_LEAST_MIX} to {1 - _LEAST_MIX}, not {mix}")
     seen = {form(example) for example in stage1}
     both = [{**example, "stage": 1} for example in stage1]
     both += [{**example, "stage": 2} for example in stage2 if form(example) not in seen]
@@ -59,6 +64,11 @@ def combined_of(stage1: Sequence[Example], stage2: Sequence[Example], mix: float
     places = chosen(candidates, quotas)
     examples = reweighted([both[place] for place in places], mix)
     return Combined(examples, mix, len(stage1) + len(stage2) - len(both), len(both) - len(examples))
+
+
+def is_mix(mix: float) -> bool:
+    """Whether both stages have a share that can be told from none."""
+    return _LEAST_MIX <= mix <= 1 - _LEAST_MIX
 
 
 def reweighted(examples: Sequence[Example], mix: float) -> list[Example]:
@@ -80,9 +90,11 @@ def read_stage(place: Path) -> list[Example]:
 
 
 def write_combined(combined: Combined, sources: Sequence[Path], out: Path, command: str) -> None:
-    """Writes the dataset but for its card: the examples, and metrics.json with counts, weights, sources and runs."""
+    """Writes the dataset: the examples, metrics.json with counts, weights, sources and runs, and the card.
+
+    Raises SqlOptError, and mostly writes nothing then: what the sources' folders hold is read before.
+    """
     refuse_run(out, sources)
-    write_json(out / DATA, combined.examples)
     stages = {
         str(stage): {
             "source": shown(source),
@@ -100,9 +112,12 @@ def write_combined(combined: Combined, sources: Sequence[Path], out: Path, comma
         "left_out": {"in both stages": combined.duplicates, "over the quota of a type": combined.over_quota},
         "stages": stages,
     }
-    runs = [run for source in sources if source.is_dir() for run in read_object(source / METRICS).get("runs", [])]
-    write_json(out / METRICS, {"dataset": dataset, "runs": runs})
+    metrics = {"dataset": dataset, "runs": [run for source in sources if source.is_dir() for run in runs_of(source)]}
+    text = card_of(out, combined.examples, metrics)
+    write_json(out / DATA, combined.examples)
+    write_json(out / METRICS, metrics)
     (out / CHECKED).unlink(missing_ok=True)
+    write_text(out / CARD, text)
 
 
 def renewed(metrics: Mapping[str, Any], examples: Sequence[Example]) -> dict[str, Any]:
@@ -114,7 +129,7 @@ def renewed(metrics: Mapping[str, Any], examples: Sequence[Example]) -> dict[str
 
 def _check_of(source: Path) -> dict[str, Any] | None:
     """What the last check of a stage's dataset as it is now came to; None where there was none."""
-    report = read_object(source / CHECKED) if source.is_dir() else {}
+    report = read_report(source / CHECKED) if source.is_dir() else {}
     if not report or report["data"] != digest(data_file(source)):
         return None
     return {name: report[name] for name in ("command", "date", "examples", "judged", "holds", "dropped")}

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from math import isclose, isfinite
+from collections.abc import Iterator, Mapping, Sequence
+from math import isclose
 from typing import Any, NamedTuple
+
+from sqlopt_agents.rules.base import INDEXING, KINDS
 
 from ...reward import SUCCESS, LogReward
 from ...types import Evaluation, Rewrite
-from .identity import form, leading_technique, leak, query_form
+from .fields import malformed
+from .identity import form, is_unchanged, leading_technique, query_form
+from .leaks import leak
 from .quotas import Quotas, at_most
 
 MALFORMED, LEAK, DUPLICATE, REWARD = "malformed", "leak", "duplicate", "wrong reward"
 TOLD, WEIGHT, QUOTA = "told to be too slow", "wrong weight", "over the quota"
+CLASH, FIGURES, TYPE = "id of another query", "wrong figures", "wrong type"
 
 _SAME = 1e-6  # the relative error of a figure that was written and read back
-_RIGHT = ("proved", "tested")
-_HUGE = 1e12  # beyond which no figure is one
+_EQUAL = 1e-9  # the same of weights, which are computed alike
 
 
 class Finding(NamedTuple):
@@ -25,25 +29,6 @@ class Finding(NamedTuple):
 
     kind: str
     reason: str
-
-
-def malformed(example: Any) -> str:
-    """What is wrong with an example's fields, as a sentence; "" for one that has all of them with the right types."""
-    if not isinstance(example, dict):
-        return f"it is no object but {type(example).__name__}"
-    for name, (holds, what) in _FIELDS.items():
-        if name not in example:
-            return f"it has no {name}"
-        if not holds(example[name]):
-            return f"its {name} must be {what}, not {str(example[name])[:60]!r}"
-    second = example["confirmation"]
-    for name in ("speedup", "speedup_interval", "effective_speedup"):
-        holds, what = _FIELDS[name]
-        if name not in second or not holds(second[name]):
-            return f"its confirmation's {name} must be {what}"
-    if example["verdict"] not in _RIGHT:
-        return f"its verdict must be one of {', '.join(_RIGHT)}, not {example['verdict']!r}"
-    return next(_not_finite(example), "")
 
 
 def paid(effective_speedup: float) -> float:
@@ -66,12 +51,17 @@ def of_each(examples: Sequence[Any], *, one_a_query: bool) -> dict[int, list[Fin
     """
     found: dict[int, list[Finding]] = {}
     forms: dict[tuple[str, ...], int] = {}
+    ids: dict[str, tuple[tuple[str, str], int]] = {}  # the database and query that an id was first seen with, and where
     for place, example in enumerate(examples):
         if sentence := malformed(example):
             found[place] = [Finding(MALFORMED, sentence)]
             continue
         own = [Finding(kind, sentence) for kind, sentence in _faults(example) if sentence]
-        first = forms.setdefault(form(example), place)
+        database, query, rewrite = form(example)
+        known, owner = ids.setdefault(example["id"], ((database, query), place))
+        if known != (database, query):
+            own.append(Finding(CLASH, f"its id is that of place {owner + 1}, whose slow query is another one"))
+        first = forms.setdefault((database, query, rewrite), place)
         if first == place and one_a_query:
             first = forms.setdefault((query_form(example),), place)
         if first != place:
@@ -81,22 +71,28 @@ def of_each(examples: Sequence[Any], *, one_a_query: bool) -> dict[int, list[Fin
     return found
 
 
+def unweighed(example: Mapping[str, Any]) -> bool:
+    """Whether an example of a combined dataset lacks what makes it one."""
+    return "stage" not in example or "weight" not in example
+
+
 def of_weights(examples: Sequence[Mapping[str, Any]], mix: float) -> list[Finding]:
-    """Whether the weights of the two stages have the sums that the mix says: stage 1's `mix` of the number."""
-    sums, bad = {1: 0.0, 2: 0.0}, 0
-    for example in examples:
-        stage, weight = example.get("stage"), example.get("weight", 0)
-        if type(stage) is int and stage in sums and _positive(weight):
-            sums[stage] += float(weight)
-        else:
-            bad += 1
-    if bad:
-        return [Finding(WEIGHT, f"{bad} examples have no stage (1 or 2) with a weight above 0")]
-    return [
-        Finding(WEIGHT, f"the weights of stage {stage} sum up to {sums[stage]:.4f}, not to {share * len(examples):.4f}")
-        for stage, share in ((1, mix), (2, 1 - mix))
-        if not isclose(sums[stage], share * len(examples), rel_tol=_SAME, abs_tol=_SAME)
-    ]
+    """Whether the weights of each stage are equal and have the sum that the mix says: stage 1's `mix` of the number.
+
+    Every example has its stage and its weight.
+    """
+    found = []
+    for stage, share in ((1, mix), (2, 1 - mix)):
+        weights = [float(example["weight"]) for example in examples if example["stage"] == stage]
+        if not isclose(sum(weights), share * len(examples), rel_tol=_SAME, abs_tol=_SAME):
+            due = share * len(examples)
+            found.append(
+                Finding(WEIGHT, f"the weights of stage {stage} sum up to {sum(weights):.4f}, not to {due:.4f}")
+            )
+        if weights and not isclose(min(weights), max(weights), rel_tol=_EQUAL):
+            told = f"{min(weights):.6g} to {max(weights):.6g}"
+            found.append(Finding(WEIGHT, f"the weights of stage {stage} are not equal but {told}"))
+    return found
 
 
 def of_quota(examples: Sequence[Mapping[str, Any]], quotas: Quotas) -> list[Finding]:
@@ -119,58 +115,26 @@ def _faults(example: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     due, told = paid(example["effective_speedup"]), example["reward"]
     wrong = not isclose(due, told, rel_tol=_SAME, abs_tol=_SAME)
     yield REWARD, f"its reward is {told:.6g}, and that of its effective speedup {due:.6g}" if wrong else ""
+    yield FIGURES, _contradiction(example) or _contradiction(example["confirmation"], "confirmation's ")
+    yield TYPE, _wrong_type(example)
 
 
-def _not_finite(example: Mapping[str, Any]) -> Iterator[str]:
-    """Sentences about JSON's NaN and Infinity, which are no JSON, wherever in the example they stand."""
-    left: list[tuple[str, Any]] = list(example.items())
-    while left:
-        path, value = left.pop()
-        if isinstance(value, float) and not isfinite(value):
-            yield f"its {path} is {value}, which is not JSON"
-        elif isinstance(value, dict):
-            left += [(f"{path}.{name}", part) for name, part in value.items()]
-        elif isinstance(value, list):
-            left += [(path, part) for part in value]
+def _contradiction(figures: Mapping[str, Any], whose: str = "") -> str:
+    """A sentence about figures that no measurement can have found together; "" for others."""
+    speedup, (low, high), effective = (figures[name] for name in ("speedup", "speedup_interval", "effective_speedup"))
+    if not low * (1 - _SAME) <= speedup <= high * (1 + _SAME):
+        return f"its {whose}speedup {speedup:.6g} lies outside of its own interval, {low:.6g} to {high:.6g}"
+    if effective > speedup * (1 + _SAME):
+        return (
+            f"its {whose}effective speedup {effective:.6g} is above its speedup {speedup:.6g}, which charges no index"
+        )
+    return ""
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _filled(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _positive(value: Any) -> bool:
-    return _number(value) and 0 < value < _HUGE
-
-
-def _interval(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(map(_positive, value)) and value[0] <= value[1]
-
-
-def _techniques(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_filled, value))
-
-
-def _count(value: Any) -> bool:
-    return type(value) is int and value >= 0
-
-
-_TEXTS, _FILLED = (_text, "a text"), (_filled, "a text that is not empty")
-_SPEEDUP = (_positive, "a finite number above 0")
-_FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    **dict.fromkeys(("id", "database", "schema", "slow_query", "plan", "fast_query", "optimization_type"), _FILLED),
-    **dict.fromkeys(("description", "explanation", "verdict", "policy"), _TEXTS),
-    **dict.fromkeys(("speedup", "effective_speedup"), _SPEEDUP),
-    "reward": (lambda value: _number(value) and abs(value) < _HUGE, "a finite number"),
-    "speedup_interval": (_interval, "two finite numbers above 0, the lower one first"),
-    "techniques": (_techniques, "a list of texts"),
-    "iteration": (_count, "a whole number of at least 0"),
-    "confirmation": (lambda value: isinstance(value, dict), "an object"),
-}
+def _wrong_type(example: Mapping[str, Any]) -> str:
+    told = example["optimization_type"]
+    if told not in KINDS:
+        return f"its optimization_type is {told!a}, which is none of {', '.join(KINDS)}"
+    if told != INDEXING and is_unchanged(example):
+        return f"its optimization_type is {told}, though its query is the slow one and all it does is to add indexes"
+    return ""

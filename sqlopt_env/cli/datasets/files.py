@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,11 @@ from ...types import SqlOptError
 Example = dict[str, Any]
 
 DATA, METRICS, CHECKED, CARD, RUN = "training_data.json", "metrics.json", "check.json", "README.md", "run.json"
+_LINES = ".jsonl"
+_TOLD = (
+    "command", "date", "data", "examples", "judged", "holds", "only_at_the_second_measurement", "dropped",
+    "speedup_now_to_then", "of_all",
+)  # fmt: skip
 
 
 def data_file(place: Path) -> Path:
@@ -32,9 +38,12 @@ def data_file(place: Path) -> Path:
 
 
 def read_examples(place: Path) -> list[Any]:
-    """What a dataset's or a run's list holds, whatever it is; at least one. Raises SqlOptError for anything else."""
+    """What a dataset's or a run's list holds, whatever it is; at least one. Raises SqlOptError for anything else.
+
+    A file holds a JSON list, or an example a line where its name ends in .jsonl.
+    """
     path = data_file(place)
-    examples = read_json(path)
+    examples = _lines(path) if path.suffix == _LINES else read_json(path)
     if not isinstance(examples, list):
         raise SqlOptError(f"{path} must hold a list of examples, not {type(examples).__name__}")
     if not examples:
@@ -54,11 +63,59 @@ def read_object(path: Path) -> dict[str, Any]:
 
 def read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_bytes().decode("utf-8"))
-    except OSError as error:
-        raise SqlOptError(f"the file {path} cannot be read: {error.strerror}") from None
+        return json.loads(_bytes(path).decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise SqlOptError(f"the file {path} is not whole JSON: {error}") from None
+
+
+def _lines(path: Path) -> list[Any]:
+    """What stands in each line; a last line that was cut off is left out, as where tasks are read."""
+    lines, found = _bytes(path).split(b"\n"), list[Any]()
+    for number, line in enumerate(lines, 1):
+        try:
+            found += [json.loads(line.decode("utf-8"))] if line.strip() else []
+        except (ValueError, RecursionError) as error:
+            if number < len(lines):
+                raise SqlOptError(f"the file {path} is not JSON in line {number}: {error}") from None
+    return found
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SqlOptError(f"the file {path} cannot be read: {error.strerror}") from None
+
+
+def write_examples(path: Path, examples: Sequence[Any]) -> None:
+    """In the form that the file's name says, as they are read."""
+    if path.suffix == _LINES:
+        write_text(path, "".join(json.dumps(each, ensure_ascii=False, allow_nan=False) + "\n" for each in examples))
+    else:
+        write_json(path, examples)
+
+
+def runs_of(folder: Path) -> list[dict[str, Any]]:
+    """The runs that a dataset's metrics.json tells of, none of a run's own. Raises SqlOptError."""
+    runs = read_object(folder / METRICS).get("runs", [])
+    if not isinstance(runs, list) or not all(isinstance(run, dict) for run in runs):
+        raise SqlOptError(f"{folder / METRICS} tells no list of runs: make the dataset again")
+    return runs
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """What `sqlopt data check` wrote to a file; {} where there is none. Raises SqlOptError for anything else."""
+    report = read_object(path)
+    try:
+        if report:
+            _ = [report[name] for name in _TOLD]
+            _ = [(failure["place"] - 1, failure["finding"], failure["reason"]) for failure in report["failed"]]
+            _ = (report["settings"]["sample"], report["findings"].items())
+    except (KeyError, TypeError, AttributeError):
+        raise SqlOptError(
+            f"{path} is not what sqlopt data check wrote: remove it, or check the dataset again"
+        ) from None
+    return report
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -74,7 +131,8 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_bytes(text.encode("utf-8", "backslashreplace"))  # a lone surrogate as JSON's own escape
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what is no folder holds nothing
+            temporary.unlink(missing_ok=True)
         raise SqlOptError(f"the file {path} cannot be written: {error.strerror}") from None
 
 

@@ -1,11 +1,11 @@
-"""When are two examples the same one, what is an example counted by, and does it belong to the held-out tasks?"""
+"""When are two examples the same one, and what is an example counted by?"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import cache
+from pathlib import Path
 from typing import Any
 
 from sqlopt_agents.rules import RULES
@@ -13,22 +13,39 @@ from sqlopt_agents.rules.base import INDEXING
 from sqlopt_curricula.diversity import fingerprints
 
 from ...action import parse_action
-from ...databases import held_out_name
+from ...databases import builtin_name
 from ...fingerprint import fingerprint, normal_form
 from ...sqlite.words import words
-from ...tasks import load_tasks
 from ...types import Rewrite
 
 Example = Mapping[str, Any]
 
-KINDS_OF_PRINT = ("exact", "literals", "names", "shape")  # from fine to coarse
 _INDEXES = frozenset(rule.NAME for rule in RULES if rule.KIND == INDEXING)
 
 
 def form(example: Example) -> tuple[str, str, str]:
     """Equal for examples that differ only in the dress of their query or of their rewrite: white space, comments, the
-    case of words, and the order and names of indexes."""
-    return example["database"], normal_form(example["slow_query"]), fingerprint(rewrite_of(example["fast_query"]))
+    case of words, and the order and names of indexes; and in what their database is called by."""
+    return (*asked(example), fingerprint(rewrite_of(example["fast_query"])))
+
+
+def asked(example: Example) -> tuple[str, str]:
+    """The database and the slow query, but for their dress."""
+    return database_of(example["database"]), normal_form(example["slow_query"])
+
+
+def database_of(text: str) -> str:
+    """One name for all names and paths of a database: that of a built-in one, or the file's whole path."""
+    if name := builtin_name(text):
+        return name
+    with suppress(OSError, RuntimeError, ValueError):  # no file can have such a name
+        return str(Path(text).expanduser().resolve())
+    return text
+
+
+def is_unchanged(example: Example) -> bool:
+    """Whether the answer's query is the slow query, so that all it does is to add indexes."""
+    return normal_form(rewrite_of(example["fast_query"]).query) == normal_form(example["slow_query"])
 
 
 def query_form(example: Example) -> str:
@@ -67,24 +84,3 @@ def leading_technique(example: Example) -> str:
 def technique_names(example: Example) -> list[str]:
     """Without what they were applied to."""
     return [str(technique).partition("(")[0] for technique in example["techniques"]]
-
-
-def leak(example: Example) -> str:
-    """Why an example gives away something of the held-out tasks, as a sentence; "" for one that does not."""
-    name = None
-    with suppress(OSError, ValueError):  # no file can have such a name
-        name = held_out_name(example["database"])
-    if name:
-        return f"its database {name} is held out"
-    prints = fingerprints(example["slow_query"])
-    for kind, held_out in _held_out_prints().items():
-        if getattr(prints, kind) in held_out:
-            return f"its slow query has the fingerprint {kind!r} of a held-out task"
-    return ""
-
-
-@cache
-def _held_out_prints() -> dict[str, frozenset[str]]:
-    """The fingerprints of the held-out tasks, by their kind."""
-    prints = [fingerprints(task.query) for task in load_tasks("heldout")]
-    return {kind: frozenset(getattr(each, kind) for each in prints) for kind in KINDS_OF_PRINT}

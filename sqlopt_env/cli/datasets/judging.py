@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from threading import Event
 from types import TracebackType
@@ -14,16 +14,20 @@ from typing import Any, Self
 
 from ...jsonlines import JsonLines, read_lines
 from ...judge import Judge
+from ...observation import observe
 from ...reward import SUCCESS
 from ...types import Evaluation, SqlOptError, Task
 from .faults import Finding
 from .files import Example
 from .identity import key
+from .seen import unlike
 
 REFUTED, SLOWER, UNVERIFIED = "refuted", "slower than told", "not verified"
-TRIES = 2  # measurements of an example that falls below its threshold, by noise or not
+UNSEEN, TOO_FAST = "other schema or plan than the policy sees", "told too fast"
+TRIES = 2  # measurements of an example that falls short of what it should be, by noise or not
+FAR = 10.0  # so many times the measured speedup is no noise
 
-_FORMAT = "sqlopt data check 1"
+_FORMAT = "sqlopt data check 2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +37,45 @@ class Judged:
     outcome: str
     reason: str
     effective_speedup: float | None
+    unseen: str = ""  # how the schema or the plan that it tells differ from those that a policy sees
 
     @classmethod
-    def of(cls, evaluation: Evaluation) -> Self:
-        return cls(evaluation.outcome, evaluation.reason, evaluation.effective_speedup)
+    def of(cls, evaluation: Evaluation, unseen: str = "") -> Self:
+        return cls(evaluation.outcome, evaluation.reason, evaluation.effective_speedup, unseen)
 
     @property
     def holds(self) -> bool:
         return self.outcome == "improved" and (self.effective_speedup or 0.0) >= SUCCESS
 
-    @property
-    def finding(self) -> Finding | None:
-        """What is wrong with the example; None where it holds."""
-        if self.holds:
-            return None
-        if self.outcome == "refuted":
-            return Finding(REFUTED, self.reason)
-        if self.outcome in ("improved", "equivalent"):
-            return Finding(SLOWER, f"it is {self.effective_speedup or 0.0:.2f} times as fast, below {SUCCESS}")
-        return Finding(UNVERIFIED, f"{self.outcome}: {self.reason}")
+
+def settled(judged: Sequence[Judged]) -> Judged:
+    """What counts of one or two judgements, one after the other: the one that holds, else the last; a refutation
+    always."""
+    if judged[-1].outcome == "refuted":
+        return judged[-1]
+    return max(
+        (each for each in judged if each.holds), key=lambda each: each.effective_speedup or 0.0, default=judged[-1]
+    )
+
+
+def findings_of(judged: Sequence[Judged], told: float | None) -> list[Finding]:
+    """What is wrong with an example. `told` is its effective speedup, where that can be compared."""
+    last, found = settled(judged), list[Finding]()
+    if last.outcome == "refuted":
+        found.append(Finding(REFUTED, last.reason))
+    elif last.outcome not in ("improved", "equivalent"):
+        found.append(Finding(UNVERIFIED, f"{last.outcome}: {last.reason}"))
+    elif not last.holds:
+        found.append(Finding(SLOWER, f"it is {last.effective_speedup or 0.0:.2f} times as fast, below {SUCCESS}"))
+    elif _is_far(last, told):
+        found.append(
+            Finding(TOO_FAST, f"it is told to be {told:.6g} times as fast, and is {last.effective_speedup:.2f}")
+        )
+    return [*found, *([Finding(UNSEEN, last.unseen)] if last.unseen else [])]
+
+
+def _is_far(judged: Judged, told: float | None) -> bool:
+    return told is not None and told > FAR * (judged.effective_speedup or 0.0)
 
 
 class CheckLog:
@@ -105,7 +129,7 @@ class CheckLog:
             raise SqlOptError(f"{self.path} holds a check that {what}: end it as it was begun, or remove the file")
         for number, record in enumerate(records, 2):
             try:
-                judged = Judged(record["outcome"], record["reason"], record["effective_speedup"])
+                judged = Judged(*(record[field.name] for field in fields(Judged)))
                 self._judged[record["key"]].append(judged)
             except (KeyError, TypeError) as error:
                 raise SqlOptError(f"{self.path}, line {number}: not of a check's log ({error})") from None
@@ -113,9 +137,14 @@ class CheckLog:
 
 
 def judge_again(
-    examples: Sequence[Example], judge: Judge, log: CheckLog, told: Callable[[], None] = lambda: None
+    examples: Sequence[Example],
+    fastest_told: Sequence[float | None],
+    judge: Judge,
+    log: CheckLog,
+    told: Callable[[], None] = lambda: None,
 ) -> list[list[Judged]]:
-    """What the judge says of each example now, thoroughly: once, or where that does not hold, a second time.
+    """What the judge says of each example now, thoroughly: once, or where that does not hold, or falls far short of the
+    effective speedup that was told, a second time.
 
     The examples of one query are judged one after the other, so that its preparation serves them all, as many queries
     at a time as the judge has workers. What the log holds is taken from there. `told` hears of every example.
@@ -131,7 +160,7 @@ def judge_again(
         for place in places:
             if stop.is_set():
                 return
-            found[place] = _judged(examples[place], judge, log, stop)
+            found[place] = _judged(examples[place], fastest_told[place], judge, log, stop)
             told()
 
     threads = ThreadPoolExecutor(judge.workers)
@@ -150,12 +179,13 @@ def judge_again(
     return found
 
 
-def _judged(example: Example, judge: Judge, log: CheckLog, stop: Event) -> list[Judged]:
+def _judged(example: Example, told: float | None, judge: Judge, log: CheckLog, stop: Event) -> list[Judged]:
     found = log.judged(example)
     task = Task(example["id"], example["database"], example["slow_query"])
-    while not found or (len(found) < TRIES and not found[-1].holds and found[-1].outcome != "refuted"):
+    while not found or (len(found) < TRIES and _may_be_noise(found[-1], told)):
         try:
-            judged = Judged.of(judge.evaluate(task, example["fast_query"], thorough=True))
+            unseen = found[-1].unseen if found else unlike(example, observe(judge.prepare(task)))
+            judged = Judged.of(judge.evaluate(task, example["fast_query"], thorough=True), unseen)
         except SqlOptError as error:
             return [*found, Judged("unusable", str(error), None)]
         if stop.is_set():  # its worker was ended, which says nothing of the example
@@ -163,3 +193,7 @@ def _judged(example: Example, judge: Judge, log: CheckLog, stop: Event) -> list[
         log.add(example, judged)
         found.append(judged)
     return found
+
+
+def _may_be_noise(judged: Judged, told: float | None) -> bool:
+    return judged.outcome != "refuted" and (not judged.holds or _is_far(judged, told))

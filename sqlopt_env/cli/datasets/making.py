@@ -14,10 +14,26 @@ from ...action import parse_action
 from ...jsonlines import read_lines
 from ...types import SqlOptError
 from ...version import versions
+from .card import card_of
 from .choice import Candidate, chosen, missing, one_of_each
-from .faults import malformed, paid, too_slow
-from .files import CHECKED, DATA, METRICS, RUN, Example, read_examples, read_json, read_object, refuse_run, write_json
-from .identity import form, leading_technique, leak, query_form
+from .faults import paid, too_slow
+from .fields import malformed
+from .files import (
+    CARD,
+    CHECKED,
+    DATA,
+    METRICS,
+    RUN,
+    Example,
+    read_examples,
+    read_json,
+    read_object,
+    refuse_run,
+    write_json,
+    write_text,
+)
+from .identity import form, leading_technique, query_form
+from .leaks import leak
 from .quotas import Quotas
 
 _GENERATED = "stage2.jsonl"  # what a run of stage 2 writes of its tasks
@@ -68,6 +84,7 @@ def made_of(
         rivals = [candidates[place] for place in one_of_each(candidates, quotas)] if one_a_query else candidates
         why = missing(rivals, max(1, at_least), quotas) if rivals else "the runs kept none that may be in one"
         wanted = max(1, at_least)
+        why += _way_out(quotas) if len(rivals) >= wanted else ""
         raise SqlOptError(f"the largest set that keeps the quotas has {len(places)} examples, not {wanted}: {why}")
     if one_a_query:
         queries = len({candidate.query for candidate in candidates})
@@ -81,8 +98,8 @@ def made_of(
 def write_made(
     made: Made, runs: Sequence[Path], out: Path, quotas: Quotas, command: str, *, one_a_query: bool = False
 ) -> None:
-    """Writes the dataset but for its card, over an older one: the examples, where they come from, and of the last run
-    the policy and the last checkpoint."""
+    """Writes the dataset over an older one: the examples, where they come from, the card, and of the last run the
+    policy and the last checkpoint. Raises SqlOptError, and writes nothing where a run's files are odd."""
     refuse_run(out, runs)
     dataset = {
         "command": command,
@@ -96,14 +113,17 @@ def write_made(
     for run in runs:
         began = read_object(run / RUN)
         described.append({**read_object(run / METRICS), "run": began.get("config", {})})
+    metrics = {"dataset": dataset, "runs": described}
+    text = card_of(out, made.examples, metrics)
     write_json(out / DATA, made.examples)
-    write_json(out / METRICS, {"dataset": dataset, "runs": described})
+    write_json(out / METRICS, metrics)
     (out / CHECKED).unlink(missing_ok=True)
     for old in _checkpoints(out):
         old.unlink()
     for path in (runs[-1] / "policy.json", *_checkpoints(runs[-1])[-1:]):
         if path.is_file():
             shutil.copyfile(path, out / path.name)
+    write_text(out / CARD, text)
 
 
 def known_of(file: Path) -> Known:
@@ -115,6 +135,12 @@ def known_of(file: Path) -> Known:
         return {(task["database"], task["query"]): {name: task[name] for name in _KNOWN} for task in tasks}
     except (KeyError, TypeError) as error:
         raise SqlOptError(f"{file} holds tasks that sqlopt generate did not write: no {error} in one of them") from None
+
+
+def _way_out(quotas: Quotas) -> str:
+    options = {"--most-type 1": quotas.optimization_type, "--most-technique 1": quotas.technique}
+    lifted = [option for option, quota in options.items() if quota < 1]
+    return f" (without quotas: {' '.join(lifted)})" if lifted else ""
 
 
 def _kept(run: Path) -> Iterable[Example]:
