@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlopt_curricula.diversity import diversity, fingerprints
+from sqlopt_curricula.diversity import fingerprints
 
 from sqlopt_env import Judge, Task, seed_examples
 from sqlopt_env.cli.datasets.identity import form
-from sqlopt_env.databases import TRAINING
 from sqlopt_env.paths import data_dir
 from sqlopt_env.reward import LogReward
 from sqlopt_env.tasks import heldout_examples
 
-SETS = ("stage1", "stage2", "combined")
+SETS = ("stage1",)
 KINDS = ("exact", "literals", "names", "shape")
 FILES = {"training_data.json", "metrics.json", "README.md", "check.json"}
 
@@ -37,14 +36,6 @@ def test_stage_1_has_many_ways_to_make_each_seed_fast(data: dict[str, list[dict[
     examples = data["stage1"]
     assert len({form(example) for example in examples}) == len(examples) >= 467
     assert {example["slow_query"] for example in examples} == {seed["slow_query"] for seed in seed_examples()}
-
-
-def test_stage_2_has_a_query_of_its_own_for_each_example(data: dict[str, list[dict[str, Any]]]) -> None:
-    examples = data["stage2"]
-    assert len(examples) >= 2000
-    found = diversity(example["slow_query"] for example in examples)
-    assert (found.exact, found.literals, found.names) == (1.0, 1.0, 1.0)
-    assert {example["database"] for example in examples} == set(TRAINING)
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -78,15 +69,6 @@ def test_the_reward_follows_from_the_measured_speedup_and_is_not_saturated(
     assert sum(example["reward"] >= 3.0 for example in examples) < 0.05 * len(examples)
 
 
-def test_the_mix_has_its_weights(data: dict[str, list[dict[str, Any]]]) -> None:
-    examples = data["combined"]
-    weights = Counter[int]()
-    for example in examples:
-        weights[example["stage"]] += example["weight"]
-    assert weights[1] / len(examples) == pytest.approx(0.3)
-    assert weights[2] / len(examples) == pytest.approx(0.7)
-
-
 @pytest.mark.parametrize("name", SETS)
 def test_a_set_has_its_card_its_figures_and_the_result_of_its_check(name: str) -> None:
     folder = data_dir() / name
@@ -95,14 +77,13 @@ def test_a_set_has_its_card_its_figures_and_the_result_of_its_check(name: str) -
     count = len(examples_of(name))
     assert f"{count} verified rewrites" in card
     assert "still the same query" in card
-    if name != "combined":
-        checked = json.loads((folder / "check.json").read_text(encoding="utf-8"))
-        assert (checked["settings"]["sample"], checked["holds"] >= count) == (None, True)
-        assert (folder / "policy.json").exists()
-        assert list(folder.glob("checkpoint_*.json"))
+    checked = json.loads((folder / "check.json").read_text(encoding="utf-8"))
+    assert (checked["settings"]["sample"], checked["holds"] >= count) == (None, True)
+    assert (folder / "policy.json").exists()
+    assert list(folder.glob("checkpoint_*.json"))
 
 
-@pytest.mark.parametrize("name", ["stage1", "stage2"])
+@pytest.mark.parametrize("name", SETS)
 def test_a_sample_is_still_the_same_query_and_faster(name: str, sqlopt: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / name).mkdir()
     for file in ("training_data.json", "metrics.json"):
