@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ..judge import Judge
 from ..types import SqlOptError
 from .datasets.card import write_card
 from .datasets.checking import Check, begun, judge_places, to_judge
-from .datasets.files import CARD, CHECKED, METRICS, RUN, data_file, digest, read_object, shown, write_json
+from .datasets.files import CARD, CHECKED, METRICS, RUN, Example, data_file, digest, read_object, shown, write_json
 from .datasets.judging import CheckLog
 from .datasets.making import known_of, made_of, write_made
+from .datasets.others import other_answers as others_of
 from .datasets.quotas import Quotas
 from .datasets.reporting import dropped_by, refuse_untold, report_of, write_left
 from .train_setup import decisive_versions
@@ -47,6 +49,14 @@ def make(
         Path | None,
         typer.Option(help="A file of sqlopt generate: what it knows of the runs' tasks goes into the examples."),
     ] = None,
+    other_answers: Annotated[
+        bool,
+        typer.Option(
+            "--other-answers",
+            help="Measure a second time what the runs found beside what they kept, where it is of another type.",
+        ),
+    ] = False,
+    workers: Annotated[int | None, typer.Option(help="Judging processes for that; one fewer than cores.")] = None,
 ) -> None:
     """Choose the largest set of distinct examples in which no type and no technique dominates, and write its card.
 
@@ -54,7 +64,9 @@ def make(
     """
     quotas = Quotas(most_type, most_technique)
     known = {} if tasks is None else known_of(tasks)
-    made = made_of(runs, quotas, one_a_query=one_a_query, at_least=at_least, known=known)
+    console = Console(soft_wrap=True)
+    others = _others(runs, workers, console) if other_answers else []
+    made = made_of(runs, quotas, one_a_query=one_a_query, at_least=at_least, known=known, others=others)
     words = ["sqlopt", "data", "make", *map(shown, runs), "--out", shown(out)]
     for option, value, usual in (
         ("--most-type", most_type, _USUAL.optimization_type),
@@ -63,8 +75,8 @@ def make(
     ):
         words += [option, f"{value:g}"] if value != usual else []
     words += ["--one-a-query"] * one_a_query + (["--tasks", shown(tasks)] if tasks else [])
+    words += ["--other-answers"] * other_answers
     write_made(made, runs, out, quotas, shlex.join(words), one_a_query=one_a_query)
-    console = Console(soft_wrap=True)
     for what, count in made.left_out.items():
         console.print(f"left out, {what}: {count}", markup=False, highlight=False)
     types = Counter(example["optimization_type"] for example in made.examples)
@@ -72,6 +84,20 @@ def make(
     queries = len({(example["database"], example["slow_query"]) for example in made.examples})
     console.print(f"{len(made.examples)} examples of {queries} slow queries: {told}", markup=False, highlight=False)
     console.print(f"card: {out / CARD}", markup=False, highlight=False)
+
+
+def _others(runs: list[Path], workers: int | None, console: Console) -> list[Example]:
+    """What all the runs found beside what they kept, with a bar."""
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("measured again"), TimeElapsedColumn())
+    found: list[Example] = []
+    with Progress(*columns, console=console, transient=True) as bar:
+        for run in runs:
+            found += others_of(run, workers, partial(_advance, bar, bar.add_task("", total=None)))
+    return found
+
+
+def _advance(bar: Progress, line: TaskID, done: int, total: int) -> None:
+    bar.update(line, completed=done, total=total)
 
 
 @app.command("check")

@@ -58,18 +58,23 @@ def made_of(
     one_a_query: bool = False,
     at_least: int = 1,
     known: Known | None = None,
+    others: Sequence[Example] = (),
 ) -> Made:
     """The largest set out of what the runs kept that keeps the quotas, each example once.
 
     With `one_a_query`, no two slow queries in it differ in nothing but their literals. `known` is what a generator
-    knows of its tasks, beside those that a run has written itself. Raises SqlOptError for a folder that
-    is no run, for examples of an older version, and where the set would have fewer than `at_least` examples.
+    knows of its tasks, beside those that a run has written itself, and `others` are examples that the runs did not keep
+    (others.py). Raises SqlOptError for a folder that is no run, for examples of an older version, and where the set
+    would have fewer than `at_least` examples.
     """
     left_out: Counter[str] = Counter()
     gathered: list[Example] = []
+    generated = dict(known or {})
     for run in runs:
-        generated = {**(known_of(run / _GENERATED) if (run / _GENERATED).exists() else {}), **(known or {})}
-        gathered += [_told(example, generated) for example in _kept(run)]
+        gathered += _kept(run)
+        if (run / _GENERATED).exists():
+            generated = {**known_of(run / _GENERATED), **generated}
+    gathered = [_told(example, generated) for example in (*gathered, *others)]
     examples = sorted(_fit(gathered, left_out), key=lambda e: (e["database"], e["id"], e["fast_query"]))
     candidates = [
         Candidate(
