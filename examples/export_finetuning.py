@@ -36,7 +36,7 @@ def main(source: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    source, out = [*sys.argv[1:], *["data/stage1", "runs/openai_format.jsonl"][len(sys.argv) - 1 :]][:2]
+    source, out = [*sys.argv[1:], *["data/combined", "runs/openai_format.jsonl"][len(sys.argv) - 1 :]][:2]
     try:
         main(Path(source), Path(out))
     except SqlOptError as error:
